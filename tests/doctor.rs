@@ -206,6 +206,7 @@ async fn a_refused_search_falls_back_to_a_listing() {
     chain.options.collection = Some(DoctorCollection {
         name: "things".into(),
         vector_field: "vector".into(),
+        vector_type: milvus_bench::vector_type::VectorType::Float,
         dim: 3,
         metric: String::new(),
     });

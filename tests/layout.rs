@@ -30,7 +30,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("open_files", &[]),
     ("tls", &[]),
     ("milvus", &["not_grpc", "open_files", "tls", "vector_type"]),
-    ("null_milvus", &["milvus"]),
+    ("null_milvus", &["milvus", "vector_type"]),
     ("telemetry", &["mask", "not_grpc", "tls"]),
     ("record", &[]),
     ("spans", &["mask", "not_grpc", "open_files", "tls"]),
@@ -62,11 +62,15 @@ const EDGES: &[(&str, &[&str])] = &[
             "telemetry",
             "record",
             "dataset",
+            "vector_type",
         ],
     ),
     ("analysis", &["record", "spans"]),
     ("report", &["record", "analysis"]),
-    ("doctor", &["milvus", "telemetry", "spans", "tls"]),
+    (
+        "doctor",
+        &["milvus", "telemetry", "spans", "tls", "vector_type"],
+    ),
     (
         "calibrate",
         &[
@@ -98,6 +102,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "open_files",
             "tls",
             "calibrate",
+            "vector_type",
         ],
     ),
     (

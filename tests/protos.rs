@@ -6,6 +6,8 @@
 mod conformance;
 #[path = "protos/pymilvus.rs"]
 mod pymilvus;
+#[path = "protos/wire.rs"]
+mod wire;
 
 use std::path::Path;
 

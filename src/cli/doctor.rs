@@ -131,6 +131,7 @@ fn options(plan: &Plan, arguments: &DoctorArguments, watcher: Arc<dyn Watcher>) 
         collection: collection.map(|collection| DoctorCollection {
             name: collection.shape.name.clone(),
             vector_field: collection.shape.vector.name.clone(),
+            vector_type: collection.shape.vector.vector_type,
             dim: collection.shape.vector.dim,
             metric: collection.shape.vector.metric.clone(),
         }),

@@ -20,6 +20,7 @@ use crate::{
             ShowCollectionsRequest, ShowCollectionsResponse,
         },
     },
+    operation::default_metric,
     plan::PlanFlags,
     report::clean,
     runner::{
@@ -27,6 +28,7 @@ use crate::{
         reach::{Reached, reach},
     },
     scenario::{ScenarioSource, is_name},
+    vector_type::VectorType,
 };
 
 /// Arguments of `init`.
@@ -67,6 +69,7 @@ struct Starter {
     quoted_database: Option<String>,
     quoted_collection: String,
     dim: u32,
+    sparse: bool,
     keys: Vec<String>,
     search: Vec<String>,
 }
@@ -252,22 +255,26 @@ fn starter(found: &Found, place: Place<'_>, version: Option<&str>) -> Result<Sta
     let vectors: Vec<&FieldSchema> = found
         .fields
         .iter()
-        .filter(|field| field.data_type() == DataType::FloatVector)
+        .filter(|field| type_of(field).is_some())
         .collect();
     let name = &found.name;
     let vector = vectors.first().ok_or_else(|| {
         CliError::new(format!(
-            "collection {name} has no field of float vectors, and milvus-bench searches no others \
-             yet; name another collection"
+            "collection {name} has no field of vectors of a known type; name another collection"
         ))
     })?;
-    let dim = pair(&vector.type_params, "dim").and_then(|dim| dim.parse().ok());
-    let dim = dim.ok_or_else(|| {
-        CliError::new(format!(
-            "Milvus gave no dimension of the field {} of collection {name}",
-            vector.name
-        ))
-    })?;
+    let vector_type = type_of(vector).unwrap_or_default();
+    let dim = match vector_type {
+        VectorType::Sparse => SPARSE_INDICES,
+        _ => pair(&vector.type_params, "dim")
+            .and_then(|dim| dim.parse().ok())
+            .ok_or_else(|| {
+                CliError::new(format!(
+                    "Milvus gave no dimension of the field {} of collection {name}",
+                    vector.name
+                ))
+            })?,
+    };
     let index = found
         .indexes
         .iter()
@@ -290,6 +297,7 @@ fn starter(found: &Found, place: Place<'_>, version: Option<&str>) -> Result<Sta
         quoted_database: place.database.map(toml_text),
         quoted_collection: toml_text(name),
         dim,
+        sparse: vector_type == VectorType::Sparse,
         keys: keys(found, vector, &vectors, index),
         search: search(found, index_type),
     })
@@ -310,8 +318,13 @@ fn facts(found: &Found, vector: &FieldSchema, dim: u32, index_type: &str) -> Str
         .as_ref()
         .map(|real| format!("An alias of {real}. "))
         .unwrap_or_default();
+    let vectors = match type_of(vector).unwrap_or_default() {
+        VectorType::Float => format!("{dim} dimensions"),
+        VectorType::Sparse => "sparse vectors".to_owned(),
+        other => format!("{dim} dimensions ({other})"),
+    };
     clean(&format!(
-        "{alias}{rows} of {dim} dimensions in the field {}, index {index_type}.{loaded}",
+        "{alias}{rows} of {vectors} in the field {}, index {index_type}.{loaded}",
         vector.name
     ))
 }
@@ -325,13 +338,22 @@ fn keys(
 ) -> Vec<String> {
     let mut lines = Vec::new();
     let metric = index.and_then(|index| pair(&index.params, "metric_type"));
+    let vector_type = type_of(vector).unwrap_or_default();
     match metric {
         Some(metric) => lines.push(format!("metric = {}", toml_text(metric))),
-        None => lines.push(
-            "metric = \"L2\"                             # <-- the field has no index yet, so its \
-             metric is unknown"
-                .to_owned(),
-        ),
+        None => {
+            let likely = match default_metric(vector_type) {
+                "COSINE" => "L2",
+                only => only,
+            };
+            let key = format!("metric = \"{likely}\"");
+            lines.push(format!(
+                "{key:41} # <-- the field has no index yet, so its metric is unknown"
+            ));
+        }
+    }
+    if vector_type != VectorType::Float {
+        lines.push(format!("vector_type = \"{vector_type}\""));
     }
     if let Some(key) = found.fields.iter().find(|field| field.is_primary_key) {
         lines.push(format!("id_field = {}", toml_text(&key.name)));
@@ -369,7 +391,10 @@ fn search(found: &Found, index_type: &str) -> Vec<String> {
         "DISKANN" => {
             Some("params = { search_list = 100 }            # <-- higher: better recall, slower")
         }
-        name if name.starts_with("IVF") || name == "SCANN" => {
+        name if name.starts_with("SPARSE") => {
+            Some("params = { drop_ratio_search = 0.0 }      # <-- higher: faster, worse recall")
+        }
+        name if name.contains("IVF") || name == "SCANN" => {
             Some("params = { nprobe = 16 }                  # <-- higher: better recall, slower")
         }
         _ => None,
@@ -389,6 +414,13 @@ fn search(found: &Found, index_type: &str) -> Vec<String> {
         );
     }
     lines
+}
+
+/// Indices of the sparse queries that are generated: Milvus keeps no number of them.
+const SPARSE_INDICES: u32 = 30_000;
+
+fn type_of(field: &FieldSchema) -> Option<VectorType> {
+    VectorType::all().find(|of| of.number() == field.data_type)
 }
 
 fn is_vector(data_type: DataType) -> bool {
@@ -515,6 +547,35 @@ mod tests {
                 &[("index_type", "AUTOINDEX"), ("metric_type", "COSINE")],
             ),
             &["limit = 10\n# output_fields"],
+        );
+    }
+
+    #[test]
+    fn vectors_of_other_types_are_written_as_such() {
+        let of = |data_type, dim, index: &str, metric: &str| {
+            let fields = vec![
+                field("id", DataType::Int64, None),
+                field("v", data_type, dim),
+            ];
+            let params = [("index_type", index), ("metric_type", metric)];
+            found(fields, &params)
+        };
+        check(
+            &of(DataType::BinaryVector, Some(96), "BIN_IVF_FLAT", "JACCARD"),
+            &[
+                "1,000 rows of 96 dimensions (Binary) in the field v, index BIN_IVF_FLAT.",
+                "\nmetric = \"JACCARD\"\nvector_type = \"Binary\"\n",
+                "params = { nprobe = 16 }",
+            ],
+        );
+        check(
+            &of(DataType::SparseFloatVector, None, "SPARSE_WAND", "IP"),
+            &[
+                "1,000 rows of sparse vectors in the field v, index SPARSE_WAND.",
+                "\nnonzeros = \"16..64\"",
+                "\nvector_type = \"Sparse\"\n",
+                "params = { drop_ratio_search = 0.0 }",
+            ],
         );
     }
 

@@ -29,6 +29,10 @@ pub struct DatasetOptions {
     pub query_count: Option<u64>,
     /// Distribution of a generated data set.
     pub distribution: Option<String>,
+    /// Least and most non-zero values of a generated sparse vector; with it the data set is sparse.
+    pub nonzeros: Option<(u32, u32)>,
+    /// Share of generated rows that equal an earlier one, from 0 to 1.
+    pub duplicates: Option<f64>,
     /// Seed of a generated data set.
     pub seed: u64,
 }

@@ -3,6 +3,11 @@
 //! Generator: ChaCha with 8 rounds, key = seed (8 bytes, little-endian) followed by the name of
 //! what is drawn, stream = number of the vector. So every row is a pure function of (seed, row) and
 //! is found without drawing those before it.
+//!
+//! Other types of vectors are made from the same floats: Float16 and BFloat16 by rounding, Int8 by a
+//! factor, Binary by their signs. Sparse ones are drawn for themselves.
+
+mod made;
 
 use std::sync::Arc;
 
@@ -12,6 +17,7 @@ use rand_chacha::{
 };
 use rand_distr::{Distribution as _, StandardNormal};
 
+use self::made::{Form, put_int8, put_signs};
 use super::{
     element::Element,
     format::{DatasetEntry, Format},
@@ -19,6 +25,7 @@ use super::{
     source::{Part, Source},
     vectors::Vectors,
 };
+use crate::vector_type::VectorType;
 
 pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     name: "random",
@@ -54,11 +61,19 @@ pub fn distributions() -> Vec<&'static str> {
     DISTRIBUTIONS.iter().map(|row| row.0).collect()
 }
 
+/// Non-zero values of a sparse vector unless the scenario says another range.
+const NONZEROS: (u32, u32) = (16, 64);
+/// Largest number of indices of sparse vectors: Milvus takes indices below 2^32 - 1.
+const MAX_INDICES: u32 = u32::MAX - 1;
+
 /// Vectors of one kind, `rows` or `queries`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Generated {
     kind: &'static str,
     count: u64,
+    /// Share of the rows that equal an earlier one.
+    duplicates: f64,
+    form: Form,
     generator: Arc<Generator>,
 }
 
@@ -67,7 +82,9 @@ struct Generator {
     seed: u64,
     dim: u32,
     distribution: Distribution,
-    /// Values of the centres, empty unless clustered.
+    /// Least and most non-zero values of sparse vectors.
+    nonzeros: (u32, u32),
+    /// Values of the centres, empty unless clustered; of sparse ones their indices are drawn anew.
     centres: Vec<f32>,
 }
 
@@ -77,30 +94,81 @@ impl Vectors for Generated {
     }
 
     fn values(&self) -> u32 {
-        self.generator.dim
+        match self.form {
+            Form::Signs => self.generator.dim / 8,
+            Form::Floats | Form::Int8 | Form::Sparse => self.generator.dim,
+        }
     }
 
     fn element(&self) -> Element {
-        Element::F32
+        match self.form {
+            Form::Floats => Element::F32,
+            Form::Int8 => Element::I8,
+            Form::Signs => Element::U8,
+            Form::Sparse => Element::Sparse,
+        }
     }
 
     fn read(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), String> {
-        (first..first + count).for_each(|row| self.generator.vector(self.kind, row, out));
+        let mut floats = Vec::new();
+        for row in first..first + count {
+            let row = self.original(row);
+            match self.form {
+                Form::Floats => self.generator.vector(self.kind, row, out),
+                Form::Sparse => self.generator.sparse(self.kind, row, out),
+                Form::Int8 | Form::Signs => {
+                    floats.clear();
+                    self.generator.vector(self.kind, row, &mut floats);
+                    match self.form {
+                        Form::Int8 => put_int8(&floats, self.generator.int8_scale(), out),
+                        _ => put_signs(&floats, out),
+                    }
+                }
+            }
+        }
         Ok(())
     }
 
     fn is_made(&self) -> bool {
         true
     }
+
+    fn made_for(&self, vector_type: VectorType) -> Option<Arc<dyn Vectors>> {
+        let form = match vector_type {
+            // One with `nonzeros` is sparse and nothing else.
+            _ if self.form == Form::Sparse => return None,
+            VectorType::Int8 => Form::Int8,
+            VectorType::Binary if self.generator.dim.is_multiple_of(8) => Form::Signs,
+            VectorType::Sparse => Form::Sparse,
+            _ => return None,
+        };
+        Some(Arc::new(Self {
+            form,
+            ..self.clone()
+        }))
+    }
+}
+
+impl Generated {
+    /// The row that this one equals: itself, unless it is a duplicate.
+    fn original(&self, mut row: u64) -> u64 {
+        while self.duplicates > 0.0 && row > 0 {
+            let mut rng = stream(self.generator.seed, "duplicates", row);
+            if f64::from(unit(rng.next_u32())) >= self.duplicates {
+                break;
+            }
+            // An earlier one, which may be a duplicate itself.
+            row = rng.next_u64() % row;
+        }
+        row
+    }
 }
 
 impl Generator {
-    fn new(seed: u64, dim: u32, distribution: Distribution) -> Self {
-        let count = if distribution == Distribution::Clustered {
-            CENTRES
-        } else {
-            0
-        };
+    fn new(options: &DatasetOptions, dim: u32, distribution: Distribution) -> Self {
+        let seed = options.seed;
+        let has_centres = distribution == Distribution::Clustered && options.nonzeros.is_none();
+        let count = if has_centres { CENTRES } else { 0 };
         let mut rng = stream(seed, "centres", 0);
         let centres = (0..count * dim)
             .map(|_| StandardNormal.sample(&mut rng))
@@ -109,7 +177,18 @@ impl Generator {
             seed,
             dim,
             distribution,
+            nonzeros: options
+                .nonzeros
+                .unwrap_or((NONZEROS.0.min(dim), NONZEROS.1.min(dim))),
             centres,
+        }
+    }
+
+    /// What a float is multiplied with to become an Int8: four standard deviations fit.
+    fn int8_scale(&self) -> f32 {
+        match self.distribution {
+            Distribution::Uniform => 127.0,
+            Distribution::Normal | Distribution::Clustered => 32.0,
         }
     }
 
@@ -160,7 +239,7 @@ fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
             return refuse(
                 key,
                 "is a file, format random has none: it takes rows, dim, queries (a number), \
-                 distribution and seed"
+                 distribution, nonzeros, duplicates and seed"
                     .into(),
             );
         }
@@ -171,8 +250,21 @@ fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
             format!("is missing, format random needs it: 1 to {MAX_DIM}"),
         );
     };
-    if !(1..=MAX_DIM).contains(&dim) {
-        return refuse("dim", format!("is {dim}, expected 1 to {MAX_DIM}"));
+    let most = options.nonzeros.map_or(MAX_DIM, |_| MAX_INDICES);
+    if !(1..=most).contains(&dim) {
+        return refuse("dim", format!("is {dim}, expected 1 to {most}"));
+    }
+    let largest = dim.min(MAX_DIM);
+    if let Some((least, most)) = options.nonzeros
+        && (least < 1 || least > most || most > largest)
+    {
+        return refuse(
+            "nonzeros",
+            format!(
+                "is {least} to {most}, expected a number or a range \"LEAST..MOST\" from 1 to \
+                 {largest}"
+            ),
+        );
     }
     let rows = match options.rows {
         // Enough for a collection that is reused.
@@ -184,7 +276,11 @@ fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
         Some(rows) => rows,
     };
     let query_count = options.query_count.unwrap_or(DEFAULT_QUERIES);
-    let most = MAX_IN_MEMORY / (4 * u64::from(dim));
+    let longest = match options.nonzeros {
+        None => 4 * u64::from(dim),
+        Some((_, most)) => 8 * u64::from(most),
+    };
+    let most = MAX_IN_MEMORY / longest;
     if !(1..=most).contains(&query_count) {
         return refuse(
             "queries",
@@ -204,13 +300,19 @@ fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
             format!("is {name:?}, expected normal, uniform or clustered"),
         );
     };
-    let generator = Arc::new(Generator::new(options.seed, dim, *distribution));
+    let generator = Arc::new(Generator::new(options, dim, *distribution));
     let part = |key: &'static str, kind: &'static str, count: u64| Part {
         label: format!("{key} of [data.{}]", options.name),
         key,
         vectors: Arc::new(Generated {
             kind,
             count,
+            duplicates: options.duplicates.filter(|_| kind == "rows").unwrap_or(0.0),
+            form: if options.nonzeros.is_some() {
+                Form::Sparse
+            } else {
+                Form::Floats
+            },
             generator: Arc::clone(&generator),
         }),
     };
@@ -219,164 +321,4 @@ fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{dataset::Dataset, vector_type::VectorType};
-
-    fn opened(options: &DatasetOptions) -> Arc<dyn Dataset> {
-        open(options).unwrap().dataset(VectorType::Float).unwrap()
-    }
-
-    fn options(distribution: &str) -> DatasetOptions {
-        DatasetOptions {
-            name: "noise".into(),
-            rows: Some(1000),
-            dim: Some(16),
-            query_count: Some(50),
-            distribution: Some(distribution.into()),
-            seed: 42,
-            ..DatasetOptions::default()
-        }
-    }
-
-    fn rows(data: &dyn Dataset, first: u64, count: u64) -> Vec<f32> {
-        let mut out = Vec::new();
-        data.read_rows(first, count, &mut out).unwrap();
-        floats(&out)
-    }
-
-    fn floats(bytes: &[u8]) -> Vec<f32> {
-        bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|value| f32::from_le_bytes(*value))
-            .collect()
-    }
-
-    fn moments(values: &[f32]) -> (f64, f64) {
-        let n = values.len() as f64;
-        let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / n;
-        (
-            mean,
-            values
-                .iter()
-                .map(|value| (f64::from(*value) - mean).powi(2))
-                .sum::<f64>()
-                / n,
-        )
-    }
-
-    fn check_refused(change: impl Fn(&mut DatasetOptions), words: &[&str]) {
-        let mut options = options("normal");
-        change(&mut options);
-        let OpenError { key, message } = open(&options).expect_err("refused");
-        let message = format!("{key} {message}");
-        for word in words {
-            assert!(message.contains(word), "{word:?} is not in: {message}");
-        }
-    }
-
-    #[test]
-    fn a_row_does_not_depend_on_what_was_read_before() {
-        for distribution in ["normal", "uniform", "clustered"] {
-            let data = opened(&options(distribution));
-            let all = rows(&*data, 0, 1000);
-            assert_eq!(rows(&*data, 997, 3), all[997 * 16..]);
-            assert_eq!(rows(&*data, 5, 1), all[5 * 16..6 * 16]);
-        }
-    }
-
-    #[test]
-    fn seeds_rows_and_queries_differ() {
-        let data = opened(&options("normal"));
-        let other = opened(&DatasetOptions {
-            seed: 43,
-            ..options("normal")
-        });
-        assert_ne!(rows(&*data, 0, 1), rows(&*other, 0, 1));
-        assert_ne!(rows(&*data, 0, 1), rows(&*data, 1, 1));
-        assert_ne!(rows(&*data, 0, 1), floats(data.query(0)));
-        assert_ne!(data.query(0), data.query(1));
-        assert_eq!(data.queries(), 50);
-    }
-
-    /// A scenario's seed keeps its meaning between versions: these values may never change.
-    #[test]
-    fn values_stay_the_same_between_versions() {
-        let first = |distribution| rows(&*opened(&options(distribution)), 3, 1)[..2].to_vec();
-        assert_eq!(first("uniform"), UNIFORM);
-        assert_eq!(first("normal"), NORMAL);
-        assert_eq!(first("clustered"), CLUSTERED);
-    }
-    const UNIFORM: [f32; 2] = [0.45465267, -0.7842964];
-    const NORMAL: [f32; 2] = [-0.69223744, -0.16024612];
-    const CLUSTERED: [f32; 2] = [-0.37449694, 1.1481239];
-
-    #[test]
-    fn distributions_have_their_moments() {
-        // 16,000 values: five standard errors of the mean are 0.04, of the variance 0.06.
-        let check = |distribution, variance: f64| {
-            let (mean, found) = moments(&rows(&*opened(&options(distribution)), 0, 1000));
-            assert!(
-                mean.abs() < 0.04 && (found - variance).abs() < 0.06,
-                "{distribution}: mean {mean}, variance {found}"
-            );
-        };
-        check("normal", 1.0);
-        check("Uniform", 1.0 / 3.0);
-    }
-
-    #[test]
-    fn clustered_rows_lie_around_few_centres() {
-        let values = rows(&*opened(&options("clustered")), 0, 1000);
-        let vectors: Vec<&[f32]> = values.chunks(16).collect();
-        let near = |a: &[f32], b: &[f32]| {
-            a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>()
-                < 16.0 * 4.0 * SPREAD * SPREAD
-        };
-        // About one row in a hundred shares the centre of the first; normal rows would not come
-        // near at all.
-        let shared = vectors[1..]
-            .iter()
-            .filter(|other| near(vectors[0], other))
-            .count();
-        assert!((1..60).contains(&shared), "{shared} rows near the first");
-    }
-
-    #[test]
-    fn wrong_options_are_refused() {
-        check_refused(|o| o.rows = Some(0), &["rows", "is 0"]);
-        check_refused(|o| o.dim = Some(32_769), &["dim", "32769", "1 to 32768"]);
-        check_refused(|o| o.dim = None, &["dim", "missing"]);
-        check_refused(|o| o.query_count = Some(0), &["queries", "is 0"]);
-        check_refused(
-            |o| o.query_count = Some(u64::MAX),
-            &["queries", "in memory"],
-        );
-        check_refused(
-            |o| o.distribution = Some("gauss".into()),
-            &["gauss", "normal, uniform or clustered"],
-        );
-        check_refused(|o| o.base = Some("x.fbin".into()), &["base", "is a file"]);
-    }
-
-    #[test]
-    fn queries_alone_are_enough() {
-        let data = opened(&DatasetOptions {
-            rows: None,
-            ..options("normal")
-        });
-        assert_eq!((data.rows(), data.queries()), (0, 50));
-        assert!(data.read_rows(0, 1, &mut Vec::new()).is_err());
-        // They are the same as beside rows.
-        assert_eq!(data.query(7), opened(&options("normal")).query(7));
-    }
-
-    #[test]
-    fn rows_beyond_the_end_are_refused() {
-        let data = opened(&options("normal"));
-        assert!(data.read_rows(999, 2, &mut Vec::new()).is_err());
-        assert!(data.read_rows(u64::MAX, 2, &mut Vec::new()).is_err());
-    }
-}
+mod tests;

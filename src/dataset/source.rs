@@ -159,6 +159,11 @@ impl TypedPart {
             Err(OpenError::named(part.key, &message))
         };
         let Some(dim) = element.dim(values, vector_type) else {
+            if part.vectors.is_made() && vector_type == VectorType::Binary {
+                return refuse(format!(
+                    "has dimension {values}, but vectors of type Binary need a multiple of 8"
+                ));
+            }
             let (element, natural) = (element.name(), element.natural());
             return refuse(format!(
                 "holds {values} values of type {element} a row, which can't become vectors of \
@@ -423,6 +428,8 @@ fn refuse_foreign_keys(options: &DatasetOptions) -> Result<(), OpenError> {
         ("rows", options.rows.is_some()),
         ("dim", options.dim.is_some()),
         ("distribution", options.distribution.is_some()),
+        ("nonzeros", options.nonzeros.is_some()),
+        ("duplicates", options.duplicates.is_some()),
     ];
     match given.into_iter().find(|(_, given)| *given) {
         Some((key, _)) => Err(OpenError {

@@ -27,6 +27,7 @@ use crate::{
     spans::{Remedy, SourceEntry, SourceOptions},
     telemetry::{ExportOptions, IdStream, Nonce, RequestIds},
     tls::{TlsCause, TlsError, TlsPeer},
+    vector_type::VectorType,
 };
 
 pub use milvus_link::NO_MILVUS;
@@ -68,9 +69,11 @@ pub struct DoctorOptions {
 pub struct DoctorCollection {
     /// Its name.
     pub name: String,
-    /// Field of float vectors.
+    /// Vector field.
     pub vector_field: String,
-    /// Dimension of that field.
+    /// Type of that field.
+    pub vector_type: VectorType,
+    /// Dimension of that field; of no meaning for sparse vectors.
     pub dim: u32,
     /// Metric of its index; empty: the server knows it.
     pub metric: String,

@@ -12,11 +12,12 @@ use crate::{
     milvus::{
         Client, HasStatus, Method, SetupError, methods, placeholder_group,
         proto::{
-            ConsistencyLevel, DataType, DslType, KeyValuePair, LoadState, SearchRequest,
-            SearchResults, ShowCollectionsRequest, ShowCollectionsResponse,
+            ConsistencyLevel, DslType, KeyValuePair, LoadState, SearchRequest, SearchResults,
+            ShowCollectionsRequest, ShowCollectionsResponse,
         },
     },
     telemetry::{ClientSpan, ExportOptions, RequestIds, SpanTemplate, TraceParent},
+    vector_type::VectorType,
 };
 
 /// Loaded collections that are looked at for one that can be searched.
@@ -93,7 +94,7 @@ async fn configured(
     loaded.then(|| collection.clone())
 }
 
-/// One of the loaded collections that has float vectors.
+/// One of the loaded collections that has vectors.
 async fn any_loaded(client: &Client) -> Option<DoctorCollection> {
     let request = ShowCollectionsRequest {
         r#type: IN_MEMORY,
@@ -113,14 +114,17 @@ async fn any_loaded(client: &Client) -> Option<DoctorCollection> {
 
 async fn searchable(client: &Client, name: String) -> Option<DoctorCollection> {
     let schema = client.describe_collection(&name).await.ok()??.schema?;
-    let field = schema
-        .fields
-        .into_iter()
-        .find(|field| field.data_type == i32::from(DataType::FloatVector))?;
-    let dim = value(&field.type_params, "dim")?
-        .parse()
-        .ok()
-        .filter(|dim| (1..=MAX_DIM).contains(dim))?;
+    let (field, vector_type) = schema.fields.into_iter().find_map(|field| {
+        let of = VectorType::all().find(|of| of.number() == field.data_type)?;
+        Some((field, of))
+    })?;
+    let dim = match vector_type {
+        VectorType::Sparse => 0,
+        _ => value(&field.type_params, "dim")?
+            .parse()
+            .ok()
+            .filter(|dim| (1..=MAX_DIM).contains(dim))?,
+    };
     let indexes = client.describe_index(&name).await.unwrap_or_default();
     let index = indexes.iter().find(|index| index.field_name == field.name);
     let metric = index
@@ -130,6 +134,7 @@ async fn searchable(client: &Client, name: String) -> Option<DoctorCollection> {
     Some(DoctorCollection {
         name,
         vector_field: field.name,
+        vector_type,
         dim,
         metric,
     })
@@ -212,9 +217,23 @@ where
     Ok((reply, client_span(method, ids.traced, start_ns)))
 }
 
+/// A vector that is not zero.
+fn some_vector(vector_type: VectorType, dim: usize) -> Vec<u8> {
+    let half = 0.5_f32.to_le_bytes();
+    match vector_type {
+        VectorType::Float => half.repeat(dim),
+        // 0.5 in both.
+        VectorType::Float16 => [0x00, 0x38].repeat(dim),
+        VectorType::BFloat16 => [0x00, 0x3f].repeat(dim),
+        VectorType::Int8 => vec![1; dim],
+        VectorType::Binary => vec![0b0101_0101; dim / 8],
+        VectorType::Sparse => [0_u32.to_le_bytes(), half].concat(),
+    }
+}
+
 /// One neighbour of a vector that is not zero, which has no direction; nothing is waited for.
 fn search_request(target: &DoctorCollection) -> SearchRequest {
-    let vector = 0.5_f32.to_le_bytes().repeat(target.dim as usize);
+    let vector = some_vector(target.vector_type, target.dim as usize);
     let mut search_params = vec![
         ("anns_field", target.vector_field.as_str()),
         ("topk", "1"),
@@ -227,7 +246,7 @@ fn search_request(target: &DoctorCollection) -> SearchRequest {
     SearchRequest {
         collection_name: target.name.clone(),
         dsl_type: DslType::BoolExprV1 as i32,
-        placeholder_group: placeholder_group(&[&vector]),
+        placeholder_group: placeholder_group(target.vector_type, &[&vector]),
         search_params: search_params
             .into_iter()
             .map(|(key, value)| KeyValuePair {

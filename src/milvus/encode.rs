@@ -1,8 +1,7 @@
-//! Encoders for the two messages that carry vectors as they lie in the data set: little-endian f32
-//! bytes.
+//! Encoders for the two messages that carry vectors, in the form in which they lie in the data set.
 //!
-//! The generated types want a `Vec<f32>` and write it element by element; these write the bytes
-//! once. Everything else of a message is written by the generated code.
+//! The generated types want a `Vec<f32>` and write it element by element, or a `Vec` for each sparse
+//! row; these write the bytes once. Everything else of a message is written by the generated code.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::{
@@ -10,7 +9,8 @@ use prost::{
     encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len},
 };
 
-use super::proto::{DataType, FieldData, KeyValuePair, PlaceholderType};
+use super::proto::{FieldData, KeyValuePair};
+use crate::vector_type::VectorType;
 
 impl KeyValuePair {
     /// A parameter of a field, an index, a search or a query.
@@ -23,14 +23,17 @@ impl KeyValuePair {
     }
 }
 
-/// A float vector field of an insert.
+/// A vector field of an insert.
 #[derive(Clone, Copy, Debug)]
-pub struct FloatColumn<'a> {
+pub struct VectorColumn<'a> {
     /// Name of the field.
     pub name: &'a str,
-    /// Dimension, in 1..=32768.
+    /// Type of the field.
+    pub vector_type: VectorType,
+    /// Dimension, in 1..=32768; of no meaning for sparse vectors.
     pub dim: u32,
-    /// The rows one after the other, `4 * dim` little-endian bytes each.
+    /// The rows one after the other: [`VectorType::bytes`] little-endian bytes each; of sparse
+    /// vectors the entries of `SparseFloatArray.contents` with their tags and lengths.
     pub data: &'a [u8],
 }
 
@@ -45,19 +48,19 @@ pub struct InsertParts<'a> {
     pub partition: &'a str,
     /// Every field but the vectors.
     pub fields: &'a [FieldData],
-    /// The vectors.
-    pub vectors: FloatColumn<'a>,
+    /// The vector fields.
+    pub vectors: &'a [VectorColumn<'a>],
     /// Rows in every field.
     pub rows: u32,
 }
 
-/// Encodes an `InsertRequest`, the vectors as its last field.
+/// Encodes an `InsertRequest`, the vectors as its last fields.
 ///
 /// Lengths are not checked: Milvus refuses a request whose fields differ in their rows.
 #[must_use]
 pub fn encode_insert(parts: &InsertParts<'_>) -> Bytes {
     let field_lengths: Vec<usize> = parts.fields.iter().map(Message::encoded_len).collect();
-    let vectors_length = float_column_length(&parts.vectors);
+    let vectors = || parts.vectors.iter().map(|column| (column, column.length()));
     let texts = [
         (2, parts.database),
         (3, parts.collection),
@@ -71,7 +74,9 @@ pub fn encode_insert(parts: &InsertParts<'_>) -> Bytes {
             .iter()
             .map(|length| nested_length(5, *length))
             .sum::<usize>()
-        + nested_length(5, vectors_length)
+        + vectors()
+            .map(|(_, length)| nested_length(5, length))
+            .sum::<usize>()
         + number_length(7, parts.rows);
     let mut out = BytesMut::with_capacity(length);
     for (tag, text) in texts {
@@ -81,54 +86,131 @@ pub fn encode_insert(parts: &InsertParts<'_>) -> Bytes {
         put_header(5, length, &mut out);
         field.encode_raw(&mut out);
     }
-    put_header(5, vectors_length, &mut out);
-    put_float_column(&parts.vectors, &mut out);
+    for (column, length) in vectors() {
+        put_header(5, length, &mut out);
+        column.put(&mut out);
+    }
     put_number(7, parts.rows, &mut out);
     debug_assert_eq!(out.len(), length);
     out.freeze()
 }
 
-/// Encodes the `PlaceholderGroup` of a search for float vectors, `4 * dim` little-endian bytes
-/// each.
+/// Encodes the `PlaceholderGroup` of a search for vectors of one type, each as
+/// [`VectorColumn::data`] has its rows, sparse ones without tag and length.
 #[must_use]
-pub fn placeholder_group(queries: &[&[u8]]) -> Bytes {
-    const TAG: &[u8] = b"$0";
-    let kind = PlaceholderType::Float as u32;
-    let values: usize = queries
-        .iter()
-        .map(|query| nested_length(3, query.len()))
-        .sum();
-    let length = bytes_length(1, TAG.len()) + number_length(2, kind) + values;
+pub fn placeholder_group(vector_type: VectorType, queries: &[&[u8]]) -> Bytes {
+    let length = placeholder_length(vector_type, queries.iter().copied());
     let mut out = BytesMut::with_capacity(nested_length(1, length));
-    put_header(1, length, &mut out);
-    put_bytes(1, TAG, &mut out);
-    put_number(2, kind, &mut out);
-    for query in queries {
-        put_header(3, query.len(), &mut out);
-        out.put_slice(query);
-    }
+    put_placeholder(vector_type, queries.iter().copied(), length, &mut out);
     out.freeze()
 }
 
-/// Length of the `FieldData` of `column`, and within it of its `VectorField`.
-fn float_column_length(column: &FloatColumn<'_>) -> usize {
-    number_length(1, DataType::FloatVector as u32)
-        + bytes_length(2, column.name.len())
-        + nested_length(4, vector_field_length(column))
+/// Encodes a `SearchRequest` whose fields before and after its placeholder group are encoded
+/// already, in one allocation.
+#[must_use]
+pub fn encode_search<'a>(
+    before: &[u8],
+    vector_type: VectorType,
+    queries: impl Iterator<Item = &'a [u8]> + Clone,
+    after: &[u8],
+) -> Bytes {
+    let length = placeholder_length(vector_type, queries.clone());
+    let group = nested_length(1, length);
+    let mut out = BytesMut::with_capacity(before.len() + nested_length(6, group) + after.len());
+    out.put_slice(before);
+    put_header(6, group, &mut out);
+    put_placeholder(vector_type, queries, length, &mut out);
+    out.put_slice(after);
+    out.freeze()
 }
 
-fn vector_field_length(column: &FloatColumn<'_>) -> usize {
-    number_length(1, column.dim) + nested_length(2, bytes_length(1, column.data.len()))
+const PLACEHOLDER_TAG: &[u8] = b"$0";
+
+fn placeholder_length<'a>(
+    vector_type: VectorType,
+    queries: impl Iterator<Item = &'a [u8]>,
+) -> usize {
+    let values: usize = queries.map(|query| nested_length(3, query.len())).sum();
+    bytes_length(1, PLACEHOLDER_TAG.len()) + number_length(2, vector_type.wire_number()) + values
 }
 
-fn put_float_column(column: &FloatColumn<'_>, out: &mut BytesMut) {
-    put_number(1, DataType::FloatVector as u32, out);
-    put_bytes(2, column.name.as_bytes(), out);
-    put_header(4, vector_field_length(column), out);
-    put_number(1, column.dim, out);
-    // FloatArray { data = 1, packed }: on the wire like a field of bytes.
-    put_header(2, bytes_length(1, column.data.len()), out);
-    put_bytes(1, column.data, out);
+fn put_placeholder<'a>(
+    vector_type: VectorType,
+    queries: impl Iterator<Item = &'a [u8]>,
+    length: usize,
+    out: &mut BytesMut,
+) {
+    put_header(1, length, out);
+    put_bytes(1, PLACEHOLDER_TAG, out);
+    put_number(2, vector_type.wire_number(), out);
+    for query in queries {
+        put_header(3, query.len(), out);
+        out.put_slice(query);
+    }
+}
+
+impl VectorType {
+    fn wire_number(self) -> u32 {
+        self.number().unsigned_abs()
+    }
+
+    /// Number of the field of `VectorField` that has vectors of this type, and whether its value is
+    /// a message whose field 1 are all of them.
+    fn place(self) -> (u32, bool) {
+        match self {
+            Self::Float => (2, true),
+            Self::Binary => (3, false),
+            Self::Float16 => (4, false),
+            Self::BFloat16 => (5, false),
+            Self::Sparse => (6, false),
+            Self::Int8 => (7, false),
+        }
+    }
+}
+
+impl VectorColumn<'_> {
+    /// Length of the `FieldData`.
+    fn length(&self) -> usize {
+        number_length(1, self.vector_type.wire_number())
+            + bytes_length(2, self.name.len())
+            + nested_length(4, self.field_length())
+    }
+
+    /// Length of its `VectorField`.
+    fn field_length(&self) -> usize {
+        let (tag, wrapped) = self.vector_type.place();
+        let data = if wrapped {
+            bytes_length(1, self.data.len())
+        } else {
+            self.data.len()
+        };
+        number_length(1, self.wire_dim()) + nested_length(tag, data)
+    }
+
+    /// As pymilvus has it: none for sparse vectors.
+    fn wire_dim(&self) -> u32 {
+        match self.vector_type {
+            VectorType::Sparse => 0,
+            _ => self.dim,
+        }
+    }
+
+    fn put(&self, out: &mut BytesMut) {
+        put_number(1, self.vector_type.wire_number(), out);
+        put_bytes(2, self.name.as_bytes(), out);
+        put_header(4, self.field_length(), out);
+        put_number(1, self.wire_dim(), out);
+        let (tag, wrapped) = self.vector_type.place();
+        if wrapped {
+            // FloatArray { data = 1, packed }: on the wire like a field of bytes.
+            put_header(tag, bytes_length(1, self.data.len()), out);
+            put_bytes(1, self.data, out);
+        } else {
+            // Bytes; or SparseFloatArray, whose encoded entries the rows are.
+            put_header(tag, self.data.len(), out);
+            out.put_slice(self.data);
+        }
+    }
 }
 
 /// Length of a field that is written even when empty.
@@ -179,8 +261,9 @@ mod tests {
 
     use super::*;
     use crate::milvus::proto::{
-        FloatArray, InsertRequest, LongArray, PlaceholderGroup, PlaceholderValue, ScalarField,
-        VectorField, field_data::Field, scalar_field, vector_field,
+        DataType, FloatArray, InsertRequest, LongArray, PlaceholderGroup, PlaceholderValue,
+        ScalarField, SearchRequest, SparseFloatArray, VectorField, field_data::Field, scalar_field,
+        vector_field::Data,
     };
 
     fn little_endian(values: &[f32]) -> Vec<u8> {
@@ -202,46 +285,94 @@ mod tests {
         }
     }
 
-    fn check_insert(names: [&str; 4], fields: &[FieldData], dim: u32, data: Vec<f32>, rows: u32) {
+    fn check_insert(names: [&str; 4], fields: &[FieldData], columns: &[(u32, Data)], rows: u32) {
         let [database, collection, partition, name] = names;
-        let bytes = little_endian(&data);
-        let vectors = FloatColumn {
-            name,
-            dim,
-            data: &bytes,
-        };
+        let bytes: Vec<Vec<u8>> = columns.iter().map(|(_, data)| lying(data)).collect();
+        let vectors: Vec<VectorColumn<'_>> = columns
+            .iter()
+            .zip(&bytes)
+            .map(|((dim, data), bytes)| VectorColumn {
+                name,
+                vector_type: type_of(data),
+                dim: *dim,
+                data: bytes,
+            })
+            .collect();
         let found = encode_insert(&InsertParts {
             database,
             collection,
             partition,
             fields,
-            vectors,
+            vectors: &vectors,
             rows,
         });
-        let vectors = VectorField {
-            dim: i64::from(dim),
-            data: Some(vector_field::Data::FloatVector(FloatArray { data })),
-        };
-        let vectors = FieldData {
-            r#type: DataType::FloatVector.into(),
+        let vectors = columns.iter().map(|(dim, data)| FieldData {
+            r#type: type_of(data).number(),
             field_name: name.into(),
-            field: Some(Field::Vectors(vectors)),
+            field: Some(Field::Vectors(VectorField {
+                dim: match data {
+                    Data::SparseFloatVector(_) => 0,
+                    _ => i64::from(*dim),
+                },
+                data: Some(data.clone()),
+            })),
             ..FieldData::default()
-        };
+        });
         let expected = InsertRequest {
             db_name: database.into(),
             collection_name: collection.into(),
             partition_name: partition.into(),
-            fields_data: fields.iter().cloned().chain([vectors]).collect(),
+            fields_data: fields.iter().cloned().chain(vectors).collect(),
             hash_keys: Vec::new(),
             num_rows: rows,
         };
         assert_eq!(found, expected.encode_to_vec());
     }
 
+    fn type_of(data: &Data) -> VectorType {
+        match data {
+            Data::FloatVector(_) => VectorType::Float,
+            Data::BinaryVector(_) => VectorType::Binary,
+            Data::Float16Vector(_) => VectorType::Float16,
+            Data::Bfloat16Vector(_) => VectorType::BFloat16,
+            Data::SparseFloatVector(_) => VectorType::Sparse,
+            Data::Int8Vector(_) => VectorType::Int8,
+        }
+    }
+
+    /// Vectors as a data set has them.
+    fn lying(data: &Data) -> Vec<u8> {
+        match data {
+            Data::FloatVector(values) => little_endian(&values.data),
+            Data::BinaryVector(bytes)
+            | Data::Float16Vector(bytes)
+            | Data::Bfloat16Vector(bytes)
+            | Data::Int8Vector(bytes) => bytes.clone(),
+            Data::SparseFloatVector(rows) => rows.encode_to_vec(),
+        }
+    }
+
+    fn floats(data: Vec<f32>) -> Data {
+        Data::FloatVector(FloatArray { data })
+    }
+
+    fn any_data() -> impl Strategy<Value = Data> {
+        let bytes = || prop::collection::vec(any::<u8>(), 0..200);
+        prop_oneof![
+            prop::collection::vec(-1e30_f32..1e30, 0..200).prop_map(floats),
+            bytes().prop_map(Data::BinaryVector),
+            bytes().prop_map(Data::Float16Vector),
+            bytes().prop_map(Data::Bfloat16Vector),
+            bytes().prop_map(Data::Int8Vector),
+            prop::collection::vec(bytes(), 0..5).prop_map(|contents| Data::SparseFloatVector(
+                SparseFloatArray { contents, dim: 0 }
+            )),
+        ]
+    }
+
     #[test]
     fn an_empty_insert_is_encoded_as_prost_does() {
-        check_insert(["", "", "", ""], &[], 0, vec![], 0);
+        check_insert(["", "", "", ""], &[], &[(0, floats(vec![]))], 0);
     }
 
     #[test]
@@ -249,30 +380,47 @@ mod tests {
         check_insert(
             ["db", "docs", "p", "vector"],
             &[ids("id", (0..300).collect())],
-            8,
-            vec![0.5; 2400],
+            &[(8, floats(vec![0.5; 2400]))],
             300,
         );
     }
 
     #[test]
     fn no_queries_are_encoded_as_prost_does() {
-        check_placeholders(&[]);
+        check_placeholders(VectorType::Float, &[]);
     }
 
-    fn check_placeholders(queries: &[Vec<u8>]) {
+    fn check_placeholders(vector_type: VectorType, queries: &[Vec<u8>]) {
         let slices: Vec<&[u8]> = queries.iter().map(Vec::as_slice).collect();
         let value = PlaceholderValue {
             tag: "$0".into(),
-            r#type: PlaceholderType::Float.into(),
+            r#type: vector_type.number(),
             values: queries.to_vec(),
         };
+        let group = PlaceholderGroup {
+            placeholders: vec![value],
+        };
+        let group = Bytes::from(group.encode_to_vec());
+        assert_eq!(placeholder_group(vector_type, &slices), group);
+        let request = SearchRequest {
+            collection_name: "docs".into(),
+            placeholder_group: group,
+            nq: 7,
+            ..SearchRequest::default()
+        };
+        let before = SearchRequest {
+            collection_name: "docs".into(),
+            ..SearchRequest::default()
+        };
+        let after = SearchRequest {
+            nq: 7,
+            ..SearchRequest::default()
+        };
+        let queries = slices.iter().copied();
+        let (before, after) = (before.encode_to_vec(), after.encode_to_vec());
         assert_eq!(
-            placeholder_group(&slices),
-            PlaceholderGroup {
-                placeholders: vec![value]
-            }
-            .encode_to_vec()
+            encode_search(&before, vector_type, queries, &after),
+            request.encode_to_vec()
         );
     }
 
@@ -281,25 +429,25 @@ mod tests {
         fn inserts_are_encoded_as_prost_does(
             names in ["[a-z]{0,9}", "[a-z]{0,200}", "[a-z]{0,9}", "[a-zä]{0,9}"],
             keys in prop::collection::vec(prop::collection::vec(any::<i64>(), 0..40), 0..4),
-            dim in 0_u32..=32768,
-            data in prop::collection::vec(-1e30_f32..1e30, 0..200),
+            columns in prop::collection::vec((0_u32..=32768, any_data()), 0..3),
             rows: u32,
         ) {
             let fields: Vec<FieldData> = keys.into_iter().map(|keys| ids("id", keys)).collect();
             check_insert(
                 std::array::from_fn(|i| names[i].as_str()),
                 &fields,
-                dim,
-                data,
+                &columns,
                 rows,
             );
         }
 
         #[test]
         fn placeholders_are_encoded_as_prost_does(
+            number in 0_usize..6,
             queries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..5),
         ) {
-            check_placeholders(&queries);
+            let vector_type = VectorType::all().nth(number).expect("six types");
+            check_placeholders(vector_type, &queries);
         }
     }
 }

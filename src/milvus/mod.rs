@@ -26,7 +26,7 @@ pub mod proto {
 pub use call::{Access, Call, Effect, METHODS, Method, methods};
 pub use client::{Client, HasStatus, SetupError, Timed, if_allowed, optional};
 pub use connections::{Connections, Exchange, InFlight, NotSent, Pick, Resolve, Watch};
-pub use encode::{FloatColumn, InsertParts, encode_insert, placeholder_group};
+pub use encode::{InsertParts, VectorColumn, encode_insert, encode_search, placeholder_group};
 pub use error::{CallError, CallFailure, check_status, passes};
 pub use observer::Observer;
 pub use transport::codec::BytesCodec;

@@ -9,10 +9,13 @@ use rustix::thread::CpuSet;
 use tokio::time::{Instant, timeout};
 
 use super::{Delay, Errors, Failure, NullMilvus, NullOptions, Stall};
-use crate::milvus::{
-    Call, CallError, Client, ConnectOptions, FloatColumn, InsertParts, METHODS, Method, SetupError,
-    Transport, encode_insert, methods, placeholder_group,
-    proto::{self, DataType, FieldSchema, IndexState, KeyValuePair, LoadState, SegmentState},
+use crate::{
+    milvus::{
+        Call, CallError, Client, ConnectOptions, InsertParts, METHODS, Method, SetupError,
+        Transport, VectorColumn, encode_insert, methods, placeholder_group,
+        proto::{self, DataType, FieldSchema, IndexState, KeyValuePair, LoadState, SegmentState},
+    },
+    vector_type::VectorType,
 };
 
 /// No test waits longer for anything.
@@ -36,7 +39,7 @@ async fn client(server: &NullMilvus) -> Client {
 fn search(nq: usize, limit: u32) -> proto::SearchRequest {
     proto::SearchRequest {
         collection_name: "docs".into(),
-        placeholder_group: placeholder_group(&vec![&[0_u8; 16][..]; nq]),
+        placeholder_group: placeholder_group(VectorType::Float, &vec![&[0_u8; 16][..]; nq]),
         search_params: vec![
             KeyValuePair::new("topk", limit),
             KeyValuePair::new("params", "{}"),
@@ -79,8 +82,9 @@ fn create() -> proto::CreateCollectionRequest {
 
 fn insert(rows: u32, dim: u32) -> Call {
     let data = vec![1; (4 * rows * dim) as usize];
-    let vectors = FloatColumn {
+    let vectors = VectorColumn {
         name: "v",
+        vector_type: VectorType::Float,
         dim,
         data: &data,
     };
@@ -89,7 +93,7 @@ fn insert(rows: u32, dim: u32) -> Call {
         collection: "docs",
         partition: "",
         fields: &[],
-        vectors,
+        vectors: &[vectors],
         rows,
     });
     Call {

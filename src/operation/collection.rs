@@ -78,11 +78,12 @@ pub struct IndexShape {
 }
 
 /// Consistency of a read, as Milvus names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Consistency {
     Strong,
     Session,
+    #[default]
     Bounded,
     Eventually,
 }
@@ -108,7 +109,7 @@ pub struct VectorField {
 }
 
 /// Everything about a collection that a request or its creation needs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CollectionShape {
     /// Database, empty for the default one.
     pub database: String,

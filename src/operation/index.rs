@@ -1,15 +1,23 @@
-//! Indexes that Milvus knows: names, metrics, and parameters that can't be right.
+//! Indexes that Milvus knows: names, and parameters that can't be right.
 //!
 //! Only what every version agrees on is refused here; whether a server has an index type at all, it
 //! says itself.
+
+mod table;
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use self::table::find;
+pub(super) use self::table::index_since;
+pub use self::table::{indexes_of, vector_indexes};
 use super::{IndexShape, OperationError, OperationErrors, ScalarType, keys::refuse};
-use crate::keys::{all, each};
+use crate::{
+    keys::{all, each},
+    vector_type::VectorType,
+};
 
 /// `index = { type = "...", params = { ... } }` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -22,31 +30,6 @@ pub struct IndexOptions {
     #[serde(default)]
     pub params: Table,
 }
-
-/// Metrics of float vectors. Every index type takes all of them, but for some GPU indexes, whose
-/// server says so.
-pub const METRICS: &[&str] = &["L2", "IP", "COSINE"];
-
-/// Index types of a float vector field, each with the search parameter that must be at least the
-/// limit.
-const VECTOR_INDEXES: &[(&str, Option<&str>)] = &[
-    ("FLAT", None),
-    ("IVF_FLAT", None),
-    ("IVF_SQ8", None),
-    ("IVF_PQ", None),
-    ("HNSW", Some("ef")),
-    ("SCANN", None),
-    ("DISKANN", Some("search_list")),
-    ("AUTOINDEX", None),
-    ("HNSW_SQ", Some("ef")),
-    ("HNSW_PQ", Some("ef")),
-    ("HNSW_PRQ", Some("ef")),
-    ("IVF_RABITQ", None),
-    ("GPU_IVF_FLAT", None),
-    ("GPU_IVF_PQ", None),
-    ("GPU_BRUTE_FORCE", None),
-    ("GPU_CAGRA", None),
-];
 
 /// Index types of scalar fields. Most take any type: what a version refuses, it says itself.
 pub const SCALAR_INDEXES: &[&str] = &[
@@ -65,6 +48,7 @@ const BUILD_RANGES: &[(&str, &str, RangeInclusive<i64>)] = &[
     ("HNSW", "efConstruction", 1..=i64::MAX),
     ("IVF", "nlist", 1..=65_536),
     ("SCANN", "nlist", 1..=65_536),
+    ("BIN_IVF", "nlist", 1..=65_536),
 ];
 
 /// The same of search parameters; of those that a limit or `nlist` bounds, that is checked
@@ -73,6 +57,7 @@ const SEARCH_RANGES: &[(&str, &str, RangeInclusive<i64>)] = &[
     ("HNSW", "ef", 1..=i64::MAX),
     ("IVF", "nprobe", 1..=65_536),
     ("GPU_IVF", "nprobe", 1..=65_536),
+    ("BIN_IVF", "nprobe", 1..=65_536),
     ("SCANN", "nprobe", 1..=65_536),
     ("SCANN", "reorder_k", 1..=i64::MAX),
     ("DISKANN", "search_list", 1..=i64::MAX),
@@ -90,7 +75,22 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     ("IVF", "nprobe", "nprobe"),
     ("SCANN", "nlist", "nlist"),
     ("SCANN", "nprobe", "nprobe"),
+    ("BIN_IVF", "nlist", "nlist"),
+    ("BIN_IVF", "nprobe", "nprobe"),
+    ("SPARSE", "dropratiobuild", "drop_ratio_build"),
+    ("SPARSE", "dropratiosearch", "drop_ratio_search"),
+    ("SPARSE", "dropratio", "drop_ratio_search"),
+    ("SPARSE", "dimmaxscoreratio", "dim_max_score_ratio"),
+    ("SPARSE", "invertedindexalgo", "inverted_index_algo"),
 ];
+
+/// Shares, at least 0 and below 1: how the index types that have them begin, and name.
+const SHARES: &[(&str, &str)] = &[
+    ("SPARSE", "drop_ratio_build"),
+    ("SPARSE", "drop_ratio_search"),
+];
+/// Ways in which a sparse index may search.
+const SPARSE_ALGORITHMS: [&str; 3] = ["DAAT_MAXSCORE", "DAAT_WAND", "TAAT_NAIVE"];
 
 /// Refuses parameters of another spelling; `key` is the table that has them.
 fn check_spelling(index_type: &str, params: &Table, key: &str) -> Result<(), OperationErrors> {
@@ -143,6 +143,32 @@ fn check_rows(
     each(params.iter().map(|param| Ok(check(param)?))).map(drop)
 }
 
+/// Refuses shares out of range, and an algorithm that is none.
+fn check_shares(index_type: &str, params: &Table, key: &str) -> Result<(), OperationErrors> {
+    let check = |(name, value): (&String, &Value)| {
+        let key = format!("{key}.{name}");
+        let is_share = SHARES
+            .iter()
+            .any(|(types, share)| index_type.starts_with(types) && share == name);
+        let share = match value {
+            Value::Float(share) => Some(*share),
+            Value::Integer(share) => Some(*share as f64),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        if is_share && !share.is_some_and(|share| (0.0..1.0).contains(&share)) {
+            return refuse(&key, format!("is {value}, expected at least 0 and below 1"));
+        }
+        let algorithm = name == "inverted_index_algo" && index_type.starts_with("SPARSE");
+        if algorithm && !SPARSE_ALGORITHMS.contains(&value.as_str().unwrap_or_default()) {
+            let known = SPARSE_ALGORITHMS.join(", ");
+            return refuse(&key, format!("is {value}, expected one of {known}"));
+        }
+        Ok(())
+    };
+    each(params.iter().map(|param| Ok(check(param)?))).map(drop)
+}
+
 /// A whole number, also where it is written as a text.
 fn whole(value: &Value) -> Option<i64> {
     match value {
@@ -153,32 +179,39 @@ fn whole(value: &Value) -> Option<i64> {
 }
 
 impl IndexOptions {
-    /// The index of a float vector field.
+    /// The index of a vector field.
     ///
     /// # Errors
-    /// Unknown type or metric, or parameters that can't be right. Keys: `metric`, `index.type`,
-    /// `index.params.<name>`.
-    pub fn resolve_vector(&self, metric: &str, dim: u32) -> Result<IndexShape, OperationErrors> {
-        known_metric(metric)?;
-        let Some((name, _)) = find(&self.index_type) else {
-            let names: Vec<_> = VECTOR_INDEXES.iter().map(|(name, _)| *name).collect();
+    /// Unknown type, one that vectors of this type don't take, or parameters that can't be right.
+    /// Keys: `index.type`, `index.params.<name>`.
+    pub fn resolve_vector(
+        &self,
+        vector_type: VectorType,
+        dim: u32,
+    ) -> Result<IndexShape, OperationErrors> {
+        let found = find(&self.index_type);
+        let Some(row) = found.filter(|row| row.types.contains(&vector_type)) else {
+            let written = found.map_or_else(
+                || format!("{:?}", self.index_type),
+                |row| row.name.to_owned(),
+            );
+            let known = indexes_of(vector_type).into_iter().map(|(name, _)| name);
+            let known = known.collect::<Vec<_>>().join(", ");
             return Ok(refuse(
                 "index.type",
-                format!(
-                    "is {:?}, expected one of {} for a float vector",
-                    self.index_type,
-                    names.join(", ")
-                ),
+                format!("is {written}, expected one of {known} for a vector of type {vector_type}"),
             )?);
         };
+        let name = row.name;
         let ranges = BUILD_RANGES
             .iter()
             .filter(|(types, ..)| name.starts_with(types));
         let ranges =
             ranges.map(|(_, key, range)| Ok(check_range(self.params.get(*key), key, range)?));
-        let (_, (), _, (), params) = all((
+        let (_, (), (), _, (), params) = all((
             check_spelling(name, &self.params, "index.params"),
             check_rows(name, &self.params, "index.params", BUILD_RANGES),
+            check_shares(name, &self.params, "index.params"),
             each(ranges),
             self.check_divisor(name, dim),
             text_params(&self.params),
@@ -233,38 +266,6 @@ impl IndexOptions {
     }
 }
 
-/// `metric` in the form in which Milvus knows it.
-///
-/// # Errors
-/// It is none of a float vector field; the error's key is `metric`.
-pub fn known_metric(metric: &str) -> Result<&'static str, OperationError> {
-    match METRICS
-        .iter()
-        .find(|known| known.eq_ignore_ascii_case(metric))
-    {
-        Some(known) => Ok(known),
-        None => refuse(
-            "metric",
-            format!(
-                "is {metric:?}, expected one of {}{}",
-                METRICS.join(", "),
-                meant_metric(metric)
-            ),
-        ),
-    }
-}
-
-/// What to write for a metric under a name of other programs; may be empty.
-fn meant_metric(metric: &str) -> String {
-    let meant = match metric.to_lowercase().replace(['-', '_', ' '], "").as_str() {
-        "euclid" | "euclidean" | "l2squared" | "sqeuclidean" | "squaredl2" => "L2",
-        "dot" | "dotproduct" | "inner" | "innerproduct" | "mips" => "IP",
-        "angular" | "cos" | "cosinesimilarity" | "cosinedistance" => "COSINE",
-        _ => return String::new(),
-    };
-    format!("; write metric = \"{meant}\"")
-}
-
 /// Refuses search parameters that can't be right for `index`; an index that is not known allows
 /// all.
 pub(super) fn check_search_params(
@@ -273,7 +274,7 @@ pub(super) fn check_search_params(
     limit: i64,
 ) -> Result<(), OperationErrors> {
     let at_least_limit = || {
-        if let Some(key) = find(&index.index_type).and_then(|(_, at_least_limit)| at_least_limit)
+        if let Some(key) = find(&index.index_type).and_then(|row| row.at_least_limit)
             && let Some(found) = params.get(key).and_then(whole)
             && found < limit
         {
@@ -297,7 +298,8 @@ pub(super) fn check_search_params(
     };
     let spelling = check_spelling(&index.index_type, params, "params");
     let rows = check_rows(&index.index_type, params, "params", SEARCH_RANGES);
-    all((spelling, rows, at_least_limit(), probes())).map(drop)
+    let shares = check_shares(&index.index_type, params, "params");
+    all((spelling, rows, shares, at_least_limit(), probes())).map(drop)
 }
 
 fn check_search_range(
@@ -339,19 +341,6 @@ fn check_range(
     }
 }
 
-/// Names of the index types of a float vector field.
-#[must_use]
-pub fn vector_indexes() -> Vec<&'static str> {
-    VECTOR_INDEXES.iter().map(|row| row.0).collect()
-}
-
-fn find(name: &str) -> Option<(&'static str, Option<&'static str>)> {
-    VECTOR_INDEXES
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .copied()
-}
-
 /// Each parameter as the text that Milvus gets.
 fn text_params(params: &Table) -> Result<BTreeMap<String, String>, OperationErrors> {
     let text = |(key, value): (&String, &Value)| match value {
@@ -387,7 +376,7 @@ mod tests {
     }
 
     fn vector(text: &str) -> Result<IndexShape, OperationErrors> {
-        options(text).resolve_vector("L2", 100)
+        options(text).resolve_vector(VectorType::Float, 100)
     }
 
     #[test]
@@ -405,17 +394,22 @@ mod tests {
                 .index_type,
             "Trie"
         );
-        assert_eq!(known_metric("cosine"), Ok("COSINE"));
     }
 
     #[test]
     fn unknown_names_are_answered_with_the_allowed_ones() {
         check_refused(vector("type = 'HSNW'"), "index.type", "IVF_FLAT");
+        let of = |vector_type, index: &str| {
+            options(&format!("type = '{index}'")).resolve_vector(vector_type, 8)
+        };
         check_refused(
-            options("type = 'HNSW'").resolve_vector("JACCARD", 8),
-            "metric",
-            "COSINE",
+            of(VectorType::Binary, "hnsw"),
+            "index.type",
+            "is HNSW, expected one of AUTOINDEX, BIN_FLAT, BIN_IVF_FLAT for a vector of type Binary",
         );
+        check_refused(of(VectorType::Sparse, "FLAT"), "index.type", "SPARSE_WAND");
+        check_refused(of(VectorType::Int8, "BIN_FLAT"), "index.type", "type Int8");
+        check_refused(of(VectorType::Float, "BIN_IVF_FLAT"), "index.type", "HNSW");
         check_refused(
             options("type = 'HNSW'").resolve_scalar(ScalarType::Int64),
             "index.type",
@@ -426,6 +420,53 @@ mod tests {
             "index.type",
             "VarChar",
         );
+    }
+
+    #[test]
+    fn parameters_of_binary_and_sparse_indexes_are_checked() {
+        let sparse = |params: &str| {
+            options(&format!(
+                "type = 'SPARSE_INVERTED_INDEX'\nparams = {{ {params} }}"
+            ))
+            .resolve_vector(VectorType::Sparse, 8)
+        };
+        sparse("inverted_index_algo = 'DAAT_WAND', drop_ratio_build = 0.2").unwrap();
+        check_refused(
+            sparse("inverted_index_algo = 'WAND'"),
+            "index.params.inverted_index_algo",
+            "DAAT_MAXSCORE",
+        );
+        check_refused(
+            sparse("drop_ratio_build = 1.0"),
+            "index.params.drop_ratio_build",
+            "below 1",
+        );
+        let searched = |index: &str, params: &str| {
+            let index = IndexShape {
+                index_type: index.into(),
+                params: [("nlist".into(), "32".into())].into(),
+            };
+            let found = check_search_params(&index, &toml::from_str(params).unwrap(), 10);
+            found.map(|()| index)
+        };
+        searched("SPARSE_INVERTED_INDEX", "drop_ratio_search = 0.2").unwrap();
+        check_refused(
+            searched("SPARSE_WAND", "drop_ratio_search = 2"),
+            "params.drop_ratio_search",
+            "below 1",
+        );
+        check_refused(
+            searched("SPARSE_WAND", "drop_ratio = 0.2"),
+            "params.drop_ratio",
+            "drop_ratio_search",
+        );
+        searched("BIN_IVF_FLAT", "nprobe = 32").unwrap();
+        check_refused(
+            searched("BIN_IVF_FLAT", "nprobe = 33"),
+            "params.nprobe",
+            "1 to 32",
+        );
+        check_refused(searched("BIN_IVF_FLAT", "ef = 64"), "params.ef", "nprobe");
     }
 
     #[test]

@@ -13,7 +13,9 @@ mod index;
 mod insert;
 mod keys;
 pub mod mark;
+mod metric;
 mod mix;
+mod needs;
 mod order;
 mod primary_key;
 mod properties;
@@ -38,9 +40,11 @@ pub use entry::{
     Build, Component, OperationEntry, RowChange, RowUse, Writes, called_where, names_where,
 };
 pub use fields::{FieldValue, FieldValues, MAX_CAPACITY, ScalarFieldOptions, dynamic_values};
-pub use index::{IndexOptions, METRICS, SCALAR_INDEXES, known_metric, vector_indexes};
+pub use index::{IndexOptions, SCALAR_INDEXES, indexes_of, vector_indexes};
 pub use insert::{insert_call, inserted};
 pub use keys::check_keys;
+pub use metric::{default_metric, known_metric, metrics, metrics_of};
+pub use needs::{Need, needs};
 pub use order::QueryOrder;
 pub use primary_key::{KEY_TYPES, KeyOptions, PrimaryKey, RowKeyValues};
 pub use properties::collection_properties;

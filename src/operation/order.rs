@@ -46,7 +46,12 @@ impl QueryOrder {
     }
 
     /// The queries of request `seq` with `nq` of them, out of `count` (at least 1).
-    pub(super) fn queries(self, seq: u64, nq: u64, count: u64) -> impl Iterator<Item = u64> {
+    pub(super) fn queries(
+        self,
+        seq: u64,
+        nq: u64,
+        count: u64,
+    ) -> impl Iterator<Item = u64> + Clone {
         let number = match self.callers {
             Some((callers, working)) => (seq / callers)
                 .wrapping_mul(working)

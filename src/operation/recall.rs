@@ -12,22 +12,24 @@
 
 use super::{
     OperationError, TRUTH_WRONG,
-    truth::{self, Between, Metric, between},
+    metric::{Between, Metric, metrics, rounding},
+    truth::{self, between},
 };
 use crate::dataset::Dataset;
 
 /// By how much a distance may exceed the k-th, relative to it.
 const TIE: f64 = 1e-5;
-/// By how much a computed distance must be below another one to be nearer, relative to the norms.
-const NEARER: f64 = 1e-5;
-/// By how much a score must be below a distance of the file to be nearer, relative to it and to the
-/// norm of the query: both are f32.
-const NEARER_SCORE: (f64, f64) = (2e-3, 2e-5);
+/// By how much a score must be below a distance of the file to be nearer, relative to it, and to the
+/// norm of the query in [`rounding`]s: both are f32.
+const NEARER_SCORE: (f64, f64) = (2e-3, 2.0);
 
 /// The true neighbours for one limit.
 #[derive(Debug)]
 pub(super) struct Recall {
     metric: Metric,
+    /// By how much a computed distance must be below another one to be nearer, relative to the
+    /// norms.
+    rounding: f64,
     /// With which distances of the file rise.
     sign: f64,
     queries: Vec<Neighbours>,
@@ -69,8 +71,8 @@ impl Recall {
         };
         let Some(metric) = Metric::named(metric) else {
             return Ok(Err(format!(
-                "recall is known for the metrics L2, IP and COSINE, and its collection has \
-                 {metric:?}"
+                "recall is known for the metrics {}, and its collection has {metric:?}",
+                metrics().join(", ")
             )));
         };
         if limit > truth.k {
@@ -86,6 +88,7 @@ impl Recall {
             .collect();
         Ok(Ok(Self {
             metric,
+            rounding: rounding(dataset.vector_type()),
             sign,
             queries,
         }))
@@ -171,7 +174,7 @@ impl Recall {
 
     fn is_nearer(&self, found: &Between, than: &Between) -> bool {
         let scale = self.metric.scale(found).max(self.metric.scale(than));
-        self.metric.distance(found) < self.metric.distance(than) - NEARER * scale
+        self.metric.distance(found) < self.metric.distance(than) - self.rounding * scale
     }
 
     /// Whether the server says so of a row that the data set does not have: its word counts where
@@ -186,8 +189,12 @@ impl Recall {
             return false;
         };
         let query = dataset.query(answer.query);
-        let scale = self.metric.scale(&Between::new(query, query));
-        let tolerance = |distance: f64| NEARER_SCORE.0 * distance.abs() + NEARER_SCORE.1 * scale;
+        let scale = self
+            .metric
+            .scale(&Between::new(dataset.vector_type(), query, query));
+        let tolerance = |distance: f64| {
+            NEARER_SCORE.0 * distance.abs() + NEARER_SCORE.1 * self.rounding * scale
+        };
         let (ids, distances) = truth.neighbours(answer.query as usize);
         let (mut is_exact, mut is_nearer) = (None, false);
         for (id, score) in answer.ids.iter().zip(answer.scores) {

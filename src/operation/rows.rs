@@ -5,15 +5,15 @@ use prost::Message;
 use toml::{Table, Value};
 
 use super::{
-    CollectionShape, Finished, OperationError, ScalarType,
+    CollectionShape, Finished, OperationError, ScalarType, VectorField,
     fields::{FieldValue, column, constant_column, dynamic_column, key_column},
     keys::{Keys, refuse},
 };
 use crate::{
-    dataset::DatasetError,
+    dataset::{Dataset, DatasetError, sparse_rows},
     keys::{DefaultValue, Key, Kind},
     milvus::{
-        CallError, CallFailure, FloatColumn, InsertParts, check_status, encode_insert,
+        CallError, CallFailure, InsertParts, VectorColumn, check_status, encode_insert,
         proto::Status,
     },
 };
@@ -33,6 +33,9 @@ const MAX_BODY: u64 = 64 << 20;
 const GOOD_BODY: u64 = 4 << 20;
 /// Rows of a request of preparation beyond which its rate does not grow.
 const GOOD_ROWS: u64 = 10_000;
+
+/// Bytes of a sparse vector where its length is not known: 60 indices and their values.
+const SPARSE_ROW: usize = 500;
 
 /// The fields of `MutationResult` that are looked at; the ids, most of its bytes, are skipped.
 #[derive(Clone, PartialEq, Message)]
@@ -61,25 +64,24 @@ pub(super) fn encode(
     first: u64,
     given: &[(usize, FieldValue)],
 ) -> Result<Bytes, DatasetError> {
-    let data = shape.vector.data.as_deref();
-    let Some(dataset) = data.filter(|dataset| dataset.rows() > 0) else {
-        return Err(DatasetError(
-            "the data set has queries only, no rows to insert".into(),
-        ));
-    };
     let count = keys.len() as u64;
     let Ok(rows) = u32::try_from(count) else {
         return Err(DatasetError(format!(
             "{count} rows are more than a request can number"
         )));
     };
-    let mut vectors = Vec::with_capacity((count * 4 * u64::from(dataset.dim())) as usize);
-    let (mut at, mut left) = (first % dataset.rows(), count);
-    while left > 0 {
-        let part = left.min(dataset.rows() - at);
-        dataset.read_rows(at, part, &mut vectors)?;
-        (at, left) = (0, left - part);
-    }
+    let data = shape.vectors().map(|vector| vectors(vector, first, count));
+    let data = data.collect::<Result<Vec<_>, _>>()?;
+    let columns: Vec<VectorColumn<'_>> = shape
+        .vectors()
+        .zip(&data)
+        .map(|(vector, data)| VectorColumn {
+            name: &vector.name,
+            vector_type: vector.vector_type,
+            dim: vector.dim,
+            data,
+        })
+        .collect();
     let key = &shape.key;
     let mut fields = vec![key_column(&key.name, key.data_type(), key.of_rows(keys))];
     for (at, field) in shape.fields.iter().enumerate() {
@@ -96,13 +98,29 @@ pub(super) fn encode(
         collection: &shape.name,
         partition: "",
         fields: &fields,
-        vectors: FloatColumn {
-            name: &shape.vector.name,
-            dim: dataset.dim(),
-            data: &vectors,
-        },
+        vectors: &columns,
         rows,
     }))
+}
+
+/// The vectors of `count` rows from `first` on; they begin again after the last one of the data
+/// set.
+fn vectors(vector: &VectorField, first: u64, count: u64) -> Result<Vec<u8>, DatasetError> {
+    let data = vector.data.as_deref();
+    let Some(dataset) = data.filter(|dataset| dataset.rows() > 0) else {
+        return Err(DatasetError(
+            "the data set has queries only, no rows to insert".into(),
+        ));
+    };
+    let row = vector.vector_type.bytes(vector.dim).unwrap_or(SPARSE_ROW);
+    let mut vectors = Vec::with_capacity(count as usize * row);
+    let (mut at, mut left) = (first % dataset.rows(), count);
+    while left > 0 {
+        let part = left.min(dataset.rows() - at);
+        dataset.read_rows(at, part, &mut vectors)?;
+        (at, left) = (0, left - part);
+    }
+    Ok(vectors)
 }
 
 /// What the reply to a request that changes rows says: as many as `count` finds in it.
@@ -178,7 +196,7 @@ pub fn written_batch(keys: &Table) -> u64 {
     written.unwrap_or(default).unsigned_abs()
 }
 
-/// Most bytes of one row in a request.
+/// Most bytes of one row in a request; of sparse vectors what is likely.
 fn row_bytes(shape: &CollectionShape) -> u64 {
     let scalars: usize = shape
         .fields
@@ -187,14 +205,34 @@ fn row_bytes(shape: &CollectionShape) -> u64 {
         .sum();
     let dynamic = shape.dynamic.as_ref();
     let dynamic = dynamic.map_or(0, |values| values.max_bytes(ScalarType::Json));
-    4 * u64::from(shape.vector.dim) + shape.key.max_bytes() + (scalars + dynamic) as u64
+    let vectors: usize = shape.vectors().map(vector_bytes).sum();
+    shape.key.max_bytes() + (vectors + scalars + dynamic) as u64
+}
+
+/// Bytes of a vector; of sparse ones the longest of some of the rows.
+fn vector_bytes(vector: &VectorField) -> usize {
+    vector
+        .vector_type
+        .bytes(vector.dim)
+        .or_else(|| longest_of_some(vector.data.as_deref()?))
+        .unwrap_or(SPARSE_ROW)
+}
+
+fn longest_of_some(data: &dyn Dataset) -> Option<usize> {
+    let rows = data.rows();
+    let count = rows.min(64);
+    let mut some = Vec::new();
+    for first in [0, (rows - count) / 2, rows - count] {
+        data.read_rows(first, count, &mut some).ok()?;
+    }
+    sparse_rows(&some).map(|pairs| pairs.len() + 5).max()
 }
 
 /// Most rows whose request is sure to fit in [`MAX_BODY`].
 fn largest_batch(shape: &CollectionShape) -> u64 {
     // Names of fields and nested lengths: 255 bytes of name and five lengths of at most 10 bytes
     // for each.
-    let fixed = 600 + (shape.fields.len() as u64 + 3) * 300;
+    let fixed = 600 + (shape.fields.len() + shape.vectors().count() + 2) as u64 * 300;
     (MAX_BODY - fixed.min(MAX_BODY)) / row_bytes(shape)
 }
 

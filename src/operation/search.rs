@@ -3,16 +3,19 @@
 //! Everything but the vectors is encoded once, when the operation is built; a request is a copy of
 //! that with its vectors put in place.
 
-use std::sync::Arc;
+mod template;
+
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message;
 use toml::{Table, Value};
 
+use self::template::Template;
 use super::{
     Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
     OperationError, OperationErrors, PrimaryKey, Replies, RequestKey, Returned, ReturnedIds,
-    RowUse,
+    RowUse, VectorField,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
@@ -23,13 +26,16 @@ use crate::{
     dataset::{Dataset, DatasetError},
     keys::{DefaultValue, Key, Kind, all},
     milvus::{
-        Call, CallError, CallFailure, Method, check_status, methods, placeholder_group,
+        Call, CallError, CallFailure, Method, check_status, methods,
         proto::{DslType, Ids, KeyValuePair, SearchRequest, Status, ids::IdField},
     },
+    vector_type::VectorType,
 };
 
-/// Most results of one query vector, and most query vectors of one request.
-const MAX_LIMIT: i64 = 16_384;
+/// Most results of one query vector: above 16,384 Milvus needs a property of the collection.
+const MAX_LIMIT: i64 = 1_000_000;
+/// Most query vectors of one request.
+const MAX_QUERIES: i64 = 16_384;
 /// Largest message that Milvus' proxy receives.
 const MAX_BODY: usize = 64 << 20;
 
@@ -44,12 +50,13 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "limit",
             Kind::integer(1, MAX_LIMIT),
             DefaultValue::Integer(10),
-            "neighbours to return per query vector",
+            "neighbours to return per query vector; above 16,384 the collection needs the property \
+             query_mode = \"large_topk\"",
         )
         .answers(&["top_k", "topk", "k"]),
         Key::new(
             "nq",
-            Kind::integer(1, MAX_LIMIT),
+            Kind::integer(1, MAX_QUERIES),
             DefaultValue::Integer(1),
             "query vectors of one request",
         ),
@@ -112,6 +119,13 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "partitions to search in",
         )
         .answers(&["partition_names", "partition_name"]),
+        Key::new(
+            "vector_field",
+            Kind::TEXT,
+            DefaultValue::None("the collection's vector_field"),
+            "vector field to search, by the queries of its own data set",
+        )
+        .answers(&["anns_field"]),
     ],
     rows: RowUse::Reads,
     counts_rows: false,
@@ -135,6 +149,7 @@ struct SearchKeys {
     ignore_growing: bool,
     group_by_field: Option<String>,
     partitions: Vec<String>,
+    vector_field: Option<String>,
 }
 
 #[derive(Debug)]
@@ -151,14 +166,6 @@ struct Search {
     reused: bool,
     /// Whether scores are not rounded.
     exact_scores: bool,
-}
-
-/// A whole request with zeros where the vectors belong.
-#[derive(Debug)]
-struct Template {
-    body: Vec<u8>,
-    /// Where each query vector begins.
-    vectors: Vec<usize>,
 }
 
 /// The fields of `SearchResults` that are looked at: the rest is skipped without being copied.
@@ -214,7 +221,7 @@ impl Operation for Search {
     }
 
     fn replies(&self) -> Option<Replies> {
-        let vectors = self.template.vectors.len() as u64;
+        let vectors = self.template.nq() as u64;
         Some(Replies {
             vectors,
             full_rows: Some(vectors * self.limit),
@@ -223,18 +230,14 @@ impl Operation for Search {
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
-        let head = &self.template.body;
-        let mut body = match &self.drawing {
-            None => head.clone(),
-            Some(drawing) => drawing.after(head, key, drawn_part),
-        };
-        for (at, index) in self.template.vectors.iter().zip(self.queries(key)) {
-            let query = self.dataset.query(index);
-            body[*at..*at + query.len()].copy_from_slice(query);
-        }
+        let queries = self.queries(key).map(|index| self.dataset.query(index));
+        let body = self.template.request(queries, |head| match &self.drawing {
+            None => Cow::Borrowed(head),
+            Some(drawing) => Cow::Owned(drawing.after(head, key, drawn_part)),
+        });
         Ok(Call {
             method: &methods::SEARCH,
-            body: Bytes::from(body),
+            body,
         })
     }
 
@@ -274,7 +277,7 @@ impl Operation for Search {
         let recall = match &self.recall {
             Err(_) => f32::NAN,
             Ok(recall) => {
-                let answers = per_query(&ids, &hits.topks, self.template.vectors.len())?;
+                let answers = per_query(&ids, &hits.topks, self.template.nq())?;
                 let scores = if self.scores_matter() {
                     scores(body, ids.len())
                 } else {
@@ -308,7 +311,7 @@ impl Operation for Search {
             Some(IdField::StrId(ids)) => ReturnedIds::Texts(ids.data),
             None => ReturnedIds::default(),
         };
-        let several = self.template.vectors.len() > 1;
+        let several = self.template.nq() > 1;
         let counts = hits
             .topks
             .iter()
@@ -330,12 +333,9 @@ impl Search {
     }
 
     /// The query vectors of a request: each once, pass after pass.
-    fn queries(&self, key: RequestKey) -> impl Iterator<Item = u64> {
-        key.queries.queries(
-            key.seq,
-            self.template.vectors.len() as u64,
-            self.dataset.queries(),
-        )
+    fn queries(&self, key: RequestKey) -> impl Iterator<Item = u64> + Clone {
+        key.queries
+            .queries(key.seq, self.template.nq() as u64, self.dataset.queries())
     }
 }
 
@@ -401,15 +401,16 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let mut places = Places::of(context.values);
     keys.filter = places.expression("filter", keys.filter)?;
     keys.partitions = places.names("partitions", keys.partitions)?;
+    let vector = searched(shape, keys.vector_field.as_deref())?;
     let ((), dataset, template) = all((
-        check_search_params(&shape.vector.index, &keys.params, keys.limit),
-        queries_of(shape).map_err(OperationErrors::from),
-        Template::new(shape, &keys).map_err(OperationErrors::from),
+        check_search_params(&vector.index, &keys.params, keys.limit),
+        queries_of(vector).map_err(OperationErrors::from),
+        template(shape, vector, &keys),
     ))?;
     let recall = match not_all_rows.or(context.truth_fails) {
         _ if dataset.truth().is_none() => Err("its data set has no `truth`".to_owned()),
         Some(why) => Err(why),
-        None => Recall::new(&*dataset, &shape.vector.metric, keys.limit as usize)?,
+        None => Recall::new(&*dataset, &vector.metric, keys.limit as usize)?,
     };
     Ok(Arc::new(Search {
         dataset,
@@ -424,26 +425,84 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     }))
 }
 
-/// The data set, if it has query vectors that fit the collection.
-fn queries_of(shape: &CollectionShape) -> Result<Arc<dyn Dataset>, OperationError> {
-    let data = shape.vector.data.clone();
+/// The vector field of this name, the main one where none is given.
+fn searched<'a>(
+    shape: &'a CollectionShape,
+    name: Option<&str>,
+) -> Result<&'a VectorField, OperationError> {
+    let Some(name) = name else {
+        return Ok(&shape.vector);
+    };
+    match shape.vectors().find(|vector| vector.name == name) {
+        Some(vector) => Ok(vector),
+        None => {
+            let names: Vec<&str> = shape.vectors().map(|vector| vector.name.as_str()).collect();
+            refuse(
+                "vector_field",
+                format!(
+                    "is {name:?}, which is not a vector field of collection {}; it has: {}",
+                    shape.name,
+                    names.join(", ")
+                ),
+            )
+        }
+    }
+}
+
+/// The data set, if it has query vectors that fit the field.
+fn queries_of(vector: &VectorField) -> Result<Arc<dyn Dataset>, OperationError> {
+    let data = vector.data.clone();
     let Some(dataset) = data.filter(|dataset| dataset.queries() > 0) else {
         return refuse(
             "",
             "has no query vectors: give its collection a data set with queries (`data`)",
         );
     };
-    if shape.vector.dim != dataset.dim() {
+    let is_dense = vector.vector_type != VectorType::Sparse;
+    if is_dense && vector.dim != dataset.dim() {
         return refuse(
             "",
             format!(
                 "has query vectors of dimension {}, its collection has {}: use another data set",
                 dataset.dim(),
-                shape.vector.dim
+                vector.dim
             ),
         );
     }
     Ok(dataset)
+}
+
+fn template(
+    shape: &CollectionShape,
+    vector: &VectorField,
+    keys: &SearchKeys,
+) -> Result<Template, OperationErrors> {
+    let request = search_request(shape, vector, keys).map_err(OperationErrors::from);
+    let (request, ()) = all((
+        request,
+        check_nq(vector, keys.nq).map_err(OperationErrors::from),
+    ))?;
+    Ok(Template::new(request, vector, keys.nq))
+}
+
+/// Refuses requests that may be larger than Milvus takes.
+fn check_nq(vector: &VectorField, nq: usize) -> Result<(), OperationError> {
+    let longest = vector.vector_type.bytes(vector.dim).or_else(|| {
+        let data = vector.data.as_deref()?;
+        let lengths = (0..data.queries()).map(|index| data.query(index).len());
+        lengths.max()
+    });
+    let largest = MAX_BODY / (longest.unwrap_or(0) + 10);
+    if nq > largest {
+        return refuse(
+            "nq",
+            format!(
+                "is {nq}, whose request may exceed Milvus' limit of 64 MiB: expected 1 to \
+                 {largest} here"
+            ),
+        );
+    }
+    Ok(())
 }
 
 /// Why not every row is a candidate, so that the truth of the data set is not that of the request.
@@ -483,64 +542,26 @@ fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {
         ignore_growing: keys.flag("ignore_growing")?,
         group_by_field: keys.text("group_by_field")?,
         partitions: keys.texts("partitions")?,
+        vector_field: keys.text("vector_field")?,
     })
-}
-
-impl Template {
-    fn new(shape: &CollectionShape, keys: &SearchKeys) -> Result<Self, OperationError> {
-        let row = 4 * shape.vector.dim as usize;
-        let largest = MAX_BODY / (row + 10);
-        if keys.nq > largest {
-            return refuse(
-                "nq",
-                format!(
-                    "is {}, whose request may exceed Milvus' limit of 64 MiB: expected 1 to \
-                     {largest} here",
-                    keys.nq
-                ),
-            );
-        }
-        let zeros = vec![0; row];
-        let group = placeholder_group(&vec![&zeros[..]; keys.nq]);
-        // The group ends with its vectors, each with a tag and a length before it.
-        let value = row + prost::length_delimiter_len(row) + 1;
-        let request = search_request(shape, keys)?;
-        let before = SearchRequest {
-            db_name: request.db_name.clone(),
-            collection_name: request.collection_name.clone(),
-            partition_names: request.partition_names.clone(),
-            dsl: request.dsl.clone(),
-            ..SearchRequest::default()
-        };
-        let group_end =
-            before.encoded_len() + 1 + prost::length_delimiter_len(group.len()) + group.len();
-        let vectors = (0..keys.nq)
-            .map(|index| group_end - (keys.nq - index) * value + value - row)
-            .collect();
-        let body = SearchRequest {
-            placeholder_group: group.clone(),
-            ..request
-        }
-        .encode_to_vec();
-        Ok(Self { body, vectors })
-    }
 }
 
 /// The request without its vectors.
 fn search_request(
     shape: &CollectionShape,
+    vector: &VectorField,
     keys: &SearchKeys,
 ) -> Result<SearchRequest, OperationError> {
     let read = ReadConsistency::new(keys.consistency);
     let mut search_params = vec![
-        ("anns_field", shape.vector.name.clone()),
+        ("anns_field", vector.name.clone()),
         ("topk", keys.limit.to_string()),
         // Milvus 2.3 fails without this one, even where there is nothing to say.
         ("params", json_params(&keys.params)?),
         ("round_decimal", keys.round_decimal.to_string()),
     ];
-    if !shape.vector.metric.is_empty() {
-        search_params.push(("metric_type", shape.vector.metric.clone()));
+    if !vector.metric.is_empty() {
+        search_params.push(("metric_type", vector.metric.clone()));
     }
     if keys.ignore_growing {
         search_params.push(("ignore_growing", "true".into()));

@@ -11,11 +11,14 @@ use super::{
     draw::text_hash,
     fields::{data_type, value_field},
 };
-use crate::milvus::proto::{
-    CollectionSchema, CreateAliasRequest, CreateCollectionRequest, CreateIndexRequest, DataType,
-    DescribeIndexRequest, DropAliasRequest, DropCollectionRequest, FieldSchema, FlushRequest,
-    GetFlushStateRequest, GetLoadStateRequest, KeyValuePair, LoadCollectionRequest, QueryRequest,
-    ReleaseCollectionRequest,
+use crate::{
+    milvus::proto::{
+        CollectionSchema, CreateAliasRequest, CreateCollectionRequest, CreateIndexRequest,
+        DescribeIndexRequest, DropAliasRequest, DropCollectionRequest, FieldSchema, FlushRequest,
+        GetFlushStateRequest, GetLoadStateRequest, KeyValuePair, LoadCollectionRequest,
+        QueryRequest, ReleaseCollectionRequest,
+    },
+    vector_type::VectorType,
 };
 
 /// Creates the collection, `description` (see [`super::mark`]) in its schema.
@@ -33,17 +36,20 @@ pub fn create_collection(shape: &CollectionShape, description: &str) -> CreateCo
             .collect(),
         ..FieldSchema::default()
     };
-    let vector = FieldSchema {
-        name: shape.vector.name.clone(),
-        data_type: DataType::FloatVector as i32,
-        type_params: vec![pair("dim", shape.vector.dim)],
+    let vectors = shape.vectors().map(|vector| FieldSchema {
+        name: vector.name.clone(),
+        data_type: vector.vector_type.number(),
+        type_params: match vector.vector_type {
+            VectorType::Sparse => Vec::new(),
+            _ => vec![pair("dim", vector.dim)],
+        },
         ..FieldSchema::default()
-    };
+    });
     let scalars = shape.fields.iter().map(scalar_schema);
     let schema = CollectionSchema {
         name: shape.name.clone(),
         description: description.to_owned(),
-        fields: [id, vector].into_iter().chain(scalars).collect(),
+        fields: std::iter::once(id).chain(vectors).chain(scalars).collect(),
         enable_dynamic_field: shape.dynamic.is_some(),
         ..CollectionSchema::default()
     };
@@ -89,12 +95,14 @@ pub fn create_indexes(shape: &CollectionShape) -> Vec<CreateIndexRequest> {
         .fields
         .iter()
         .filter_map(|field| Some((field.name.as_str(), field.index.as_ref()?, None)));
-    let vector = (
-        shape.vector.name.as_str(),
-        &shape.vector.index,
-        Some(shape.vector.metric.as_str()),
-    );
-    std::iter::once(vector)
+    let vectors = shape.vectors().map(|vector| {
+        (
+            vector.name.as_str(),
+            &vector.index,
+            Some(vector.metric.as_str()),
+        )
+    });
+    vectors
         .chain(scalars)
         .map(|(field, index, metric)| create_index(shape, field, index, metric))
         .collect()

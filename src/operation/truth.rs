@@ -3,25 +3,24 @@
 //!
 //! What needs no metric (ids in range, none twice, an order) the data set has checked itself.
 
-use super::{OperationError, TRUTH_KEY, draw, keys::refuse};
-use crate::dataset::{Dataset, Truth};
+use super::{
+    OperationError, TRUTH_KEY, draw,
+    keys::refuse,
+    metric::{Between, Metric, rounding},
+};
+use crate::{
+    dataset::{Dataset, Truth, sparse_rows},
+    vector_type::VectorType,
+};
 
-/// By how much a distance may differ from the file's: relative to it, and to the norms of the
-/// vectors. f32 arithmetic of whoever made it.
-const TOLERANCE: (f64, f64) = (1e-3, 1e-5);
+/// By how much a distance may differ from the file's, relative to it: f32 arithmetic of whoever
+/// made it. To that comes the [`rounding`] of the values.
+const TOLERANCE: f64 = 1e-3;
 /// Queries up to which three neighbours of each are computed again; of more of them one is.
 const MANY_QUERIES: usize = 20_000;
 
-/// A metric whose distances can be computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Metric {
-    L2,
-    Ip,
-    Cosine,
-}
-
-/// What distances of a file may be, with the metric that they are of.
-static FORMS: [(&str, Form); 6] = [
+/// What distances of a file may be instead of those that are needed.
+static FORMS: &[(&str, Form)] = &[
     ("squared Euclidean distances (L2)", |found| found.squares),
     ("Euclidean distances that are not squared", |found| {
         found.squares.sqrt()
@@ -32,103 +31,44 @@ static FORMS: [(&str, Form); 6] = [
     ("negated inner products (IP)", |found| -found.product),
 ];
 
+/// The same of binary vectors.
+static FORMS_OF_BITS: &[(&str, Form)] = &[
+    ("counts of differing bits (HAMMING)", |found| {
+        found.differing
+    }),
+    (
+        "shares of differing bits, as ann-benchmarks has them",
+        |found| found.differing_share,
+    ),
+    ("Jaccard distances (JACCARD)", |found| 1.0 - found.overlap),
+    ("Jaccard similarities", |found| found.overlap),
+];
+
 type Form = fn(&Between) -> f64;
 
-/// What two vectors have between them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Between {
-    /// Sum of the squared differences.
-    squares: f64,
-    product: f64,
-    cosine: f64,
-    /// Squares of both norms, added.
-    norms: f64,
-}
-
-impl Between {
-    pub(super) fn new(a: &[u8], b: &[u8]) -> Self {
-        let values = |bytes: &'_ [u8]| {
-            bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|value| f64::from(f32::from_le_bytes(*value)))
-                .collect::<Vec<_>>()
-        };
-        let (a, b) = (values(a), values(b));
-        let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        let (own, other, both) = (product(&a, &a), product(&b, &b), product(&a, &b));
-        let norms = (own * other).sqrt();
-        Self {
-            squares: a.iter().zip(&b).map(|(a, b)| (a - b).powi(2)).sum(),
-            product: both,
-            // The zero vector has no direction; Milvus gives it the cosine 0.
-            cosine: if norms > 0.0 { both / norms } else { 0.0 },
-            norms: own + other,
-        }
-    }
-}
-
-impl Metric {
-    pub(super) fn named(name: &str) -> Option<Self> {
-        [Self::L2, Self::Ip, Self::Cosine]
-            .into_iter()
-            .find(|metric| metric.name().eq_ignore_ascii_case(name))
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::L2 => "L2",
-            Self::Ip => "IP",
-            Self::Cosine => "COSINE",
-        }
-    }
-
-    /// Squared Euclidean distance, 1 - cosine, or the negated inner product.
-    pub(super) fn distance(self, between: &Between) -> f64 {
-        match self {
-            Self::L2 => between.squares,
-            Self::Ip => -between.product,
-            Self::Cosine => 1.0 - between.cosine,
-        }
-    }
-
-    /// The distance that a score of Milvus stands for.
-    pub(super) fn of_score(self, score: f32) -> f64 {
-        match self {
-            Self::L2 => f64::from(score),
-            Self::Ip => -f64::from(score),
-            Self::Cosine => 1.0 - f64::from(score),
-        }
-    }
-
-    /// What rounding is relative to: a score of an inner product may be near zero where the vectors
-    /// are large.
-    pub(super) fn scale(self, between: &Between) -> f64 {
-        if self == Self::Cosine {
-            1.0
-        } else {
-            between.norms
-        }
-    }
-}
-
-/// Row `id` of the data set; None where it has none, or it can't be read.
+/// Row `id` of the data set, as a placeholder would have it; None where there is none, or it can't be
+/// read.
 pub(super) fn row(dataset: &dyn Dataset, id: i64) -> Option<Vec<u8>> {
     let id = u64::try_from(id).ok().filter(|id| *id < dataset.rows())?;
     let mut row = Vec::new();
-    dataset.read_rows(id, 1, &mut row).ok().map(|()| row)
+    dataset.read_rows(id, 1, &mut row).ok()?;
+    match dataset.vector_type() {
+        VectorType::Sparse => sparse_rows(&row).next().map(<[u8]>::to_vec),
+        _ => Some(row),
+    }
 }
 
 pub(super) fn between(dataset: &dyn Dataset, query: usize, id: i64) -> Option<Between> {
     Some(Between::new(
+        dataset.vector_type(),
         dataset.query(query as u64),
         &row(dataset, id)?,
     ))
 }
 
-fn near(found: f64, expected: f64, scale: f64) -> bool {
-    (found - expected).abs() <= TOLERANCE.0 * expected.abs() + TOLERANCE.1 * scale
+/// Whether a distance is the expected one; `slack` is what rounding of the values may add.
+fn near(found: f64, expected: f64, slack: f64) -> bool {
+    (found - expected).abs() <= TOLERANCE * expected.abs() + slack
 }
 
 /// The places of the neighbours of a query that are computed again: the last, because small
@@ -174,6 +114,7 @@ pub(super) fn check(
         _ => 1.0,
     };
     let few = queries <= MANY_QUERIES;
+    let rounding = rounding(dataset.vector_type());
     for query in 0..queries {
         let (ids, distances) = truth.neighbours(query);
         for at in places(query, ids.len().max(1), few).filter(|at| *at < ids.len()) {
@@ -182,7 +123,7 @@ pub(super) fn check(
                 continue;
             };
             let (written, expected) = (f64::from(distances[at]), metric.distance(&found));
-            if !near(sign * written, expected, metric.scale(&found)) {
+            if !near(sign * written, expected, rounding * metric.scale(&found)) {
                 return misfit(
                     dataset,
                     truth,
@@ -202,7 +143,7 @@ pub(super) fn check(
             TRUTH_KEY,
             format!(
                 "holds decreasing distances, like similarities: {}",
-                needed(metric)
+                metric.needed()
             ),
         );
     }
@@ -220,7 +161,11 @@ fn sign_of_product(dataset: &dyn Dataset, truth: &Truth, queries: usize) -> f64 
     };
     match between(dataset, query, id) {
         Some(found) => {
-            if near(written, found.product, found.norms) {
+            if near(
+                written,
+                found.product,
+                rounding(dataset.vector_type()) * found.norms,
+            ) {
                 -1.0
             } else {
                 1.0
@@ -261,10 +206,10 @@ fn misfit<T>(
         likely_form(dataset, truth),
     ) {
         (true, _) => "its ids begin at 1, rows are numbered from 0".to_owned(),
-        (false, Some(form)) => format!("its distances are {form}; {}", needed(metric)),
+        (false, Some(form)) => format!("its distances are {form}; {}", metric.needed()),
         (false, None) => format!(
             "{}, and it must be made for these rows and queries",
-            needed(metric)
+            metric.needed()
         ),
     };
     let message = format!(
@@ -275,14 +220,6 @@ fn misfit<T>(
         metric.name()
     );
     refuse(TRUTH_KEY, message)
-}
-
-fn needed(metric: Metric) -> &'static str {
-    match metric {
-        Metric::L2 => "metric L2 needs squared distances, or ids without distances",
-        Metric::Cosine => "metric COSINE needs 1 - cosine, or ids without distances",
-        Metric::Ip => "metric IP needs inner products, or ids without distances",
-    }
 }
 
 /// Some neighbours of the first queries with what the rows say of them; `less` is subtracted from
@@ -311,11 +248,16 @@ fn sample<'a>(
 
 /// What the distances are instead; None where they are nothing known.
 fn likely_form(dataset: &dyn Dataset, truth: &Truth) -> Option<&'static str> {
+    let rounding = rounding(dataset.vector_type());
     let fits = |form: Form| {
         sample(dataset, truth, 0)
-            .all(|(written, found)| near(written, form(&found), found.norms.min(1.0)))
+            .all(|(written, found)| near(written, form(&found), rounding * found.norms.min(1.0)))
     };
-    FORMS
+    let forms = match dataset.vector_type() {
+        VectorType::Binary => FORMS_OF_BITS,
+        _ => FORMS,
+    };
+    forms
         .iter()
         .find(|(_, form)| fits(*form))
         .map(|(name, _)| *name)
@@ -328,7 +270,7 @@ fn begins_at_one(dataset: &dyn Dataset, truth: &Truth, metric: Metric) -> bool {
             near(
                 written.abs(),
                 metric.distance(&found).abs(),
-                metric.scale(&found),
+                rounding(dataset.vector_type()) * metric.scale(&found),
             )
         })
 }
@@ -340,6 +282,7 @@ fn check_order(
     metric: Metric,
     queries: usize,
 ) -> Result<(), OperationError> {
+    let rounding = rounding(dataset.vector_type());
     for query in 0..queries {
         let (ids, _) = truth.neighbours(query);
         if ids.is_empty() {
@@ -355,7 +298,7 @@ fn check_order(
             .collect();
         for pair in known.windows(2) {
             let ((first, nearer, _), (last, farther, scale)) = (pair[0], pair[1]);
-            if farther < nearer - TOLERANCE.0 * nearer.abs() - TOLERANCE.1 * scale {
+            if farther < nearer - TOLERANCE * nearer.abs() - rounding * scale {
                 return refuse(
                     TRUTH_KEY,
                     format!(

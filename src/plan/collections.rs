@@ -12,7 +12,8 @@ use crate::{
     operation::{
         CollectionShape, Consistency, FieldValues, IndexOptions, IndexShape, KEY_TYPES, KeyOptions,
         OperationError, OperationErrors, PrimaryKey, RowChange, RowUse, ScalarField,
-        ScalarFieldOptions, VectorField, collection_properties, dynamic_values, known_metric,
+        ScalarFieldOptions, VectorField, collection_properties, default_metric, dynamic_values,
+        known_metric,
     },
     scenario::{InitialRows, Scenario, ScenarioError, Section, choose, quoted},
     vector_type::VectorType,
@@ -114,10 +115,10 @@ impl Builder<'_> {
         let table = self.table;
         let prepare = self.prepare();
         let mode = prepare.as_ref().ok().copied();
-        let dataset = self.dataset(mode);
-        let dim = self.dim(&dataset);
+        let vector_type = self.vector_type();
+        let dataset = self.dataset(mode, &vector_type);
         let initial_rows = self.initial_rows(mode, &dataset);
-        let shape = self.shape(dim, dataset);
+        let shape = self.shape(mode, vector_type, dataset);
         let keep = self.keep(mode);
         let (prepare, shape, initial_rows, keep, ready_timeout) = all((
             prepare,
@@ -162,8 +163,21 @@ impl Builder<'_> {
         }
     }
 
+    /// The type of the vectors as written.
+    fn vector_type(&self) -> Result<Option<VectorType>, ScenarioError> {
+        let Some(text) = self.table.text("vector_type")? else {
+            return Ok(None);
+        };
+        let types: Vec<VectorType> = VectorType::all().collect();
+        choose(&text, "type of vectors", &types, |of| of.name()).map(|found| Some(*found))
+    }
+
     /// The data set; `prepare` is None where it is refused.
-    fn dataset(&self, prepare: Option<PrepareMode>) -> Result<Data, ScenarioError> {
+    fn dataset(
+        &self,
+        prepare: Option<PrepareMode>,
+        vector_type: &Result<Option<VectorType>, ScenarioError>,
+    ) -> Result<Data, ScenarioError> {
         let reuses = prepare.is_none_or(|prepare| prepare == PrepareMode::Reuse);
         let mut known: Vec<&str> = self
             .sources
@@ -199,13 +213,28 @@ impl Builder<'_> {
                 name.value
             )));
         }
-        let dataset = source.data.dataset(source.data.natural_type());
-        dataset.map(Some).map_err(|error| name.error(error.message))
+        let natural = source.data.natural_type();
+        let dataset = source.data.dataset(needs(vector_type)?.unwrap_or(natural));
+        let typed = self.table.place_of("vector_type");
+        dataset
+            .map(Some)
+            .map_err(|error| typed.unwrap_or(&name.place).error(error.message))
     }
 
-    fn dim(&self, dataset: &Result<Data, ScenarioError>) -> Result<u32, ScenarioError> {
+    fn dim(&self, vector_type: VectorType, dataset: &Data) -> Result<u32, ScenarioError> {
         let written = self.table.written_integer("dim")?;
-        match (needs(dataset)?, written) {
+        let refuse = |story: &str| Err(self.table.place_or_child("dim").error(story));
+        match (dataset, written) {
+            (_, Some(_)) if vector_type == VectorType::Sparse => {
+                refuse("is set, but vectors of type Sparse have no dimension; omit it")
+            }
+            (_, Some(written)) if vector_type == VectorType::Binary && written % 8 != 0 => {
+                refuse(&format!(
+                    "is {written}, but vectors of type Binary have a dimension that is a multiple \
+                     of 8"
+                ))
+            }
+            (None, None) if vector_type == VectorType::Sparse => Ok(0),
             (Some(data), Some(written)) if i64::from(data.dim()) != written => {
                 let name = self.table.text("data")?;
                 let name = name.map_or_else(String::new, |at| at.value);
@@ -225,28 +254,78 @@ impl Builder<'_> {
         }
     }
 
+    /// The vector field of this name.
+    fn vector(
+        &self,
+        name: Result<String, ScenarioError>,
+        vector_type: Result<Option<VectorType>, ScenarioError>,
+        data: Result<Data, ScenarioError>,
+    ) -> Result<VectorField, ScenarioError> {
+        // What is wrong with metric and index is told also where the data is.
+        let known = match (&vector_type, &data) {
+            (_, Ok(Some(data))) => Some(data.vector_type()),
+            (Ok(Some(written)), _) => Some(*written),
+            (Ok(None), Ok(None)) => Some(VectorType::default()),
+            _ => None,
+        };
+        let dim = needs(&data).and_then(|data| self.dim(known.unwrap_or_default(), data));
+        let metric = self.metric(known);
+        // No dimension is wrong for it.
+        let index = self.index(known, *dim.as_ref().unwrap_or(&0));
+        let (name, _, data, dim, metric, index) =
+            all((name, vector_type, data, dim, metric, index))?;
+        Ok(VectorField {
+            name,
+            vector_type: known.unwrap_or_default(),
+            dim,
+            metric: metric.to_owned(),
+            index,
+            data,
+        })
+    }
+
+    /// The vector fields of `vectors`.
+    fn more_vectors(&self, mode: Option<PrepareMode>) -> Result<Vec<VectorField>, ScenarioError> {
+        let list = self.table.sections_within("vectors", "a collection")?;
+        each(list.iter().map(|table| {
+            let one = Builder { table, ..*self };
+            let vector_type = one.vector_type();
+            let data = one.dataset(mode, &vector_type);
+            one.vector(one.name_of_vector(), vector_type, data)
+        }))
+    }
+
+    fn name_of_vector(&self) -> Result<String, ScenarioError> {
+        let table = self.table;
+        let Some(name) = table.text("name")? else {
+            let story = "has no `name`; write for example { name = \"image\", data = \"images\" }";
+            return Err(table.lacks(&["name"], story));
+        };
+        if is_identifier(&name.value) {
+            return Ok(name.value);
+        }
+        Err(name.error(format!(
+            "is {}, Milvus allows at most 255 letters, digits and `_`, not beginning with a digit",
+            quoted(&name.value)
+        )))
+    }
+
     fn shape(
         &self,
-        dim: Result<u32, ScenarioError>,
+        mode: Option<PrepareMode>,
+        vector_type: Result<Option<VectorType>, ScenarioError>,
         data: Result<Data, ScenarioError>,
     ) -> Result<CollectionShape, ScenarioError> {
         let table = self.table;
-        let metric = table
-            .text_or_default("metric")
-            .and_then(|metric| known_metric(&metric).map_err(|error| self.located(&error.into())));
         let consistency = table.text_or_default("consistency").and_then(|name| {
             Consistency::named(&name).map_err(|error| self.located(&error.into()))
         });
-        // Every metric goes with every index, and no dimension is wrong for it.
-        let index = self.index(
-            metric.as_deref().unwrap_or("L2"),
-            *dim.as_ref().unwrap_or(&0),
-        );
+        let vector = self.vector(field_name(table, "vector_field"), vector_type, data);
         let names = all((
             self.name(),
             self.key(),
-            field_name(table, "vector_field"),
             self.fields(),
+            self.more_vectors(mode),
         ));
         let numbers = all((
             table.written_integer("shards"),
@@ -255,31 +334,14 @@ impl Builder<'_> {
         ));
         let more = all((self.dynamic(), self.properties()));
         let (vector, consistency, names, (shards, replicas, partitions), (dynamic, properties)) =
-            all((
-                all((dim, metric, index, data)),
-                consistency,
-                names,
-                numbers,
-                more,
-            ))?;
-        let (dim, metric, index, data) = vector;
-        let (name, key, vector_field, fields) = names;
-        let vector = VectorField {
-            name: vector_field,
-            vector_type: data
-                .as_ref()
-                .map_or_else(VectorType::default, |data| data.vector_type()),
-            dim,
-            metric: metric.to_owned(),
-            index,
-            data,
-        };
+            all((vector, consistency, names, numbers, more))?;
+        let (name, key, fields, more_vectors) = names;
         Ok(CollectionShape {
             database: self.milvus.database.clone().unwrap_or_default(),
             name,
             key,
             vector,
-            more_vectors: Vec::new(),
+            more_vectors,
             consistency,
             fields,
             dynamic,
@@ -290,7 +352,19 @@ impl Builder<'_> {
         })
     }
 
-    fn index(&self, metric: &str, dim: u32) -> Result<IndexShape, ScenarioError> {
+    fn metric(&self, vector_type: Option<VectorType>) -> Result<&'static str, ScenarioError> {
+        let Some(written) = self.table.text("metric")? else {
+            return Ok(default_metric(vector_type.unwrap_or_default()));
+        };
+        let metric = of_some_type(vector_type, |of| known_metric(&written.value, of));
+        metric.map_err(|error| self.located(&error.into()))
+    }
+
+    fn index(
+        &self,
+        vector_type: Option<VectorType>,
+        dim: u32,
+    ) -> Result<IndexShape, ScenarioError> {
         let options = match self.table.section("index") {
             // One that is refused has been told, and may be of any type.
             None => IndexOptions {
@@ -299,7 +373,7 @@ impl Builder<'_> {
             },
             Some(index) => index_options(index)?,
         };
-        let index = options.resolve_vector(metric, dim);
+        let index = of_some_type(vector_type, |of| options.resolve_vector(of, dim));
         index.map_err(|errors| self.located(&errors))
     }
 
@@ -340,8 +414,7 @@ impl Builder<'_> {
             ))),
             _ => Ok(()),
         };
-        let list = table.sections_within("fields", "a collection")?;
-        let fields = list.iter().map(|at| {
+        let mut is_new = |at: &Section| {
             let name = at.text("name").ok().flatten().map(|name| name.value);
             let is_new = match &name {
                 Some(name) if names.contains(name) => Err(at.error(format!(
@@ -350,10 +423,17 @@ impl Builder<'_> {
                 _ => Ok(()),
             };
             names.extend(name);
+            is_new
+        };
+        let vectors = table.sections_within("vectors", "a collection")?;
+        let vectors = each(vectors.iter().map(&mut is_new));
+        let list = table.sections_within("fields", "a collection")?;
+        let fields = list.iter().map(|at| {
+            let is_new = is_new(at);
             all((field(at, self.seed, self.source()), is_new)).map(|(field, ())| field)
         });
         let fields = each(fields);
-        let (fields, ()) = all((fields, differ))?;
+        let (fields, _, ()) = all((fields, vectors, differ))?;
         one_at_most(&list, &fields, "partition_key", |field| field.partition_key)?;
         one_at_most(&list, &fields, "clustering_key", |field| {
             field.clustering_key
@@ -524,11 +604,35 @@ impl Builder<'_> {
                 shape.key.max_length,
                 shape.key.keys
             ),
+            self.of_vectors(shape)?,
         ];
         Ok(format!(
             "{:016x}",
             super::schedule::text_hash(&parts.join("\n"))
         ))
+    }
+
+    /// What the vector fields besides the main one hold.
+    fn of_vectors(&self, shape: &CollectionShape) -> Result<String, ScenarioError> {
+        let one = |vector: &VectorField| {
+            let data = vector.data.as_deref().map(identity).transpose();
+            let data = data
+                .map_err(|error| self.table.error(format!("can't be used: {error}")))?
+                .unwrap_or_default();
+            let VectorField {
+                name,
+                vector_type,
+                dim,
+                metric,
+                index,
+                ..
+            } = vector;
+            Ok(format!(
+                "{name} {vector_type} {dim} {metric} {index:?} {data}"
+            ))
+        };
+        let all: Result<Vec<String>, ScenarioError> = shape.more_vectors.iter().map(one).collect();
+        Ok(all?.join("\n"))
     }
 
     /// Errors of the operations' checks, each at the key that it names.
@@ -553,6 +657,18 @@ impl Builder<'_> {
             mistakes.add(place.error(&error.message));
         }
         mistakes
+    }
+}
+
+/// What is found for a type of vectors; where it is not known, for any for which it is right.
+fn of_some_type<T, E>(
+    known: Option<VectorType>,
+    find: impl Fn(VectorType) -> Result<T, E>,
+) -> Result<T, E> {
+    let found = find(known.unwrap_or_default());
+    match known {
+        Some(_) => found,
+        None => found.or_else(|told| VectorType::all().find_map(|of| find(of).ok()).ok_or(told)),
     }
 }
 

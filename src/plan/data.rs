@@ -6,7 +6,7 @@ use super::planned::Planned;
 use crate::{
     dataset::{self, DATASETS, DatasetOptions, OpenError, RemoteFile},
     keys::all,
-    scenario::{Place, Scenario, ScenarioError, Section, choose, quoted},
+    scenario::{InitialRows, Place, Scenario, ScenarioError, Section, choose, quoted},
 };
 
 /// A file of a data set that is at an address and not fetched yet.
@@ -149,8 +149,14 @@ fn source(table: &Section, opening: &mut Opening<'_>) -> Result<Source, Scenario
     // `queries` is a path or a number.
     let paths = all((path("base"), path("queries"), path("truth")));
     let counts = all((count("queries"), count("rows"), count("dim")));
-    let (entry, paths, counts, distribution) =
-        all((entry, paths, counts, table.text("distribution")))?;
+    let drawn = all((
+        table.text("distribution"),
+        nonzeros(table),
+        table.rows("duplicates"),
+    ));
+    let (entry, paths, counts, drawn) = all((entry, paths, counts, drawn))?;
+    let (distribution, nonzeros, duplicates) = drawn;
+    let rows = counts.1.unwrap_or(1).max(1) as f64;
     if entry.is_none() && paths.0.is_none() && paths.1.is_none() {
         let names: Vec<&str> = DATASETS.iter().map(|row| row.name).collect();
         let story = format!(
@@ -170,6 +176,11 @@ fn source(table: &Section, opening: &mut Opening<'_>) -> Result<Source, Scenario
         rows: counts.1,
         dim: counts.2.map(|dim| dim as u32),
         distribution: distribution.map(|text| text.value),
+        nonzeros,
+        duplicates: duplicates.map(|at| match at.value {
+            InitialRows::Share(share) => share,
+            InitialRows::Count(count) => (count as f64 / rows).min(1.0),
+        }),
         seed: opening.seed,
     };
     let data = dataset::open(&options).map_err(|error| at_fault(table, &error))?;
@@ -177,4 +188,23 @@ fn source(table: &Section, opening: &mut Opening<'_>) -> Result<Source, Scenario
         name: table.name.clone(),
         data,
     })
+}
+
+/// Least and most, also where both are written as one number.
+fn nonzeros(table: &Section) -> Result<Option<(u32, u32)>, ScenarioError> {
+    if let Some(number) = table.written_integer("nonzeros")? {
+        return Ok(Some((number as u32, number as u32)));
+    }
+    let Some(text) = table.text("nonzeros")? else {
+        return Ok(None);
+    };
+    let number = |text: &str| text.trim().parse::<u32>().ok();
+    let ends = text.value.split_once("..");
+    match ends.and_then(|(least, most)| number(least).zip(number(most))) {
+        Some(ends) => Ok(Some(ends)),
+        None => Err(text.error(format!(
+            "is {}, expected a number or a range such as \"20..60\"",
+            quoted(&text.value)
+        ))),
+    }
 }

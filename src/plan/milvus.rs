@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     AccessPlan, AddressGiver, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanFlags,
-    Remark, ResolvePlan, Secret, WaitPlan, secret, tls,
+    Remark, ResolvePlan, Secret, WaitPlan, needs, secret, tls,
     uri::{Address, Giver},
 };
 use crate::{
@@ -92,6 +92,7 @@ pub(super) fn resolve(
         database: mistakes.or(database(), None),
         credentials: mistakes.or(credentials(table, env, remarks), CredentialsPlan::None),
         tls: mistakes.or(tls.transpose(), None),
+        needs: mistakes.or(needs::requirement(table), None),
         uri: uri.unwrap_or_default(),
         uri_giver: uri_giver.unwrap_or_default(),
     }

@@ -10,6 +10,7 @@ mod expectation;
 mod giver;
 mod keys;
 mod milvus;
+mod needs;
 mod otlp;
 mod phases;
 mod planned;
@@ -139,6 +140,8 @@ pub struct MilvusPlan {
     pub connections: ConnectionsPlan,
     /// What may leave the client.
     pub access: AccessPlan,
+    /// Versions of the server that the scenario is for.
+    pub needs: Option<semver::VersionReq>,
     /// Database; None for the default one.
     pub database: Option<String>,
     /// How to authenticate.
@@ -407,6 +410,9 @@ impl Plan {
         let sources = data::open(scenario, &mut opening, &mut mistakes);
         let mut collections =
             collections::resolve(scenario, seed, &milvus, &sources, &mut mistakes);
+        let section = root.section_or_empty("milvus");
+        let checked = needs::check(&section, milvus.needs.as_ref(), &collections.right);
+        mistakes.keep(checked);
         let around = workloads::Surroundings {
             scenario,
             milvus: &milvus,
@@ -437,6 +443,8 @@ impl Plan {
             source: scenario.source.clone(),
         };
         mistakes.or(plan.check_parts(scenario), ());
+        let large = workloads::large_limits(&plan.workloads, &plan.collections);
+        plan.remarks.extend(large);
         plan.thresholds =
             thresholds::resolve(scenario, &plan, (&workloads, &phases), &mut mistakes);
         if mistakes.iter().len() > 0 {

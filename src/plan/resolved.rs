@@ -134,6 +134,8 @@ fn collection(table: &Section, plan: &CollectionPlan) -> Map<String, Value> {
     let queries = data.map(|data| data.queries());
     set(&mut json, "queries", queries);
     set(&mut json, "dim", shape.vector.dim);
+    set(&mut json, "vector_type", shape.vector.vector_type.name());
+    set(&mut json, "metric", &shape.vector.metric);
     set(&mut json, "initial_rows", plan.initial_rows);
     set(&mut json, "keep", plan.keep);
     set(&mut json, "index", index(&shape.vector.index));

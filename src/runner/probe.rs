@@ -16,6 +16,7 @@ use crate::{
     },
     spans::{SourceOptions, SpanSource, find_source},
     telemetry::{IdStream, Nonce, TraceParent},
+    vector_type::VectorType,
 };
 
 /// Name of the probe's collection; it is dropped at the end.
@@ -277,7 +278,7 @@ fn search() -> proto::SearchRequest {
     proto::SearchRequest {
         collection_name: COLLECTION.into(),
         dsl_type: DslType::BoolExprV1.into(),
-        placeholder_group: placeholder_group(&[&[0_u8; 16]]),
+        placeholder_group: placeholder_group(VectorType::Float, &[&[0_u8; 16]]),
         search_params: vec![
             pair("anns_field", "v"),
             pair("topk", "1"),

@@ -111,6 +111,13 @@ async fn reach_milvus(
         run.info.warnings.extend(warning);
     }
     let reached = reach(plan, &run.watcher).await?;
+    if let Some(lacks) = reached
+        .version
+        .as_deref()
+        .and_then(|said| plan.lacks_of(said))
+    {
+        return Err(RunError::new(RunErrorKind::Collection, lacks));
+    }
     let version = reached
         .version
         .unwrap_or_else(|| "unknown (GetVersion is not available)".to_owned());

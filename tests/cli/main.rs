@@ -38,4 +38,5 @@ mod tampered;
 mod thresholds;
 mod trouble;
 mod two_runs;
+mod types;
 mod waits;

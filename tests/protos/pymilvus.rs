@@ -1,14 +1,17 @@
 //! Requests that pymilvus wrote, read with our messages; `tests/data/pymilvus/make.py` says what it
 //! was asked for.
 
-use milvus_bench::milvus::{
-    FloatColumn, InsertParts, encode_insert, placeholder_group,
-    proto::{
-        CollectionSchema, ConsistencyLevel, CreateCollectionRequest, CreateIndexRequest, DataType,
-        DslType, FieldData, FieldSchema, InsertRequest, IntArray, KeyValuePair, LongArray,
-        QueryRequest, ScalarField, SearchRequest, StringArray, field_data::Field,
-        scalar_field::Data,
+use milvus_bench::{
+    milvus::{
+        InsertParts, VectorColumn, encode_insert, placeholder_group,
+        proto::{
+            CollectionSchema, ConsistencyLevel, CreateCollectionRequest, CreateIndexRequest,
+            DataType, DslType, FieldData, FieldSchema, InsertRequest, IntArray, KeyValuePair,
+            LongArray, QueryRequest, ScalarField, SearchRequest, StringArray, field_data::Field,
+            scalar_field::Data,
+        },
     },
+    vector_type::VectorType,
 };
 use prost::Message;
 
@@ -133,8 +136,9 @@ fn rows_are_inserted_as_by_pymilvus() {
         ),
     ];
     let data = little_endian(&ROWS);
-    let vectors = FloatColumn {
+    let vectors = VectorColumn {
         name: "vector",
+        vector_type: VectorType::Float,
         dim: 4,
         data: &data,
     };
@@ -143,7 +147,7 @@ fn rows_are_inserted_as_by_pymilvus() {
         collection: "docs",
         partition: "part",
         fields: &fields,
-        vectors,
+        vectors: &[vectors],
         rows: 2,
     });
     let golden = include_bytes!("../data/pymilvus/insert.bin");
@@ -169,7 +173,10 @@ fn a_search_is_asked_as_by_pymilvus() {
         collection_name: "docs".into(),
         partition_names: vec!["part".into()],
         dsl: "year > 2000".into(),
-        placeholder_group: placeholder_group(&queries.chunks(16).collect::<Vec<_>>()),
+        placeholder_group: placeholder_group(
+            VectorType::Float,
+            &queries.chunks(16).collect::<Vec<_>>(),
+        ),
         dsl_type: DslType::BoolExprV1.into(),
         output_fields: vec!["title".into()],
         search_params: pairs(&search_params),

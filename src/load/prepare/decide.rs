@@ -8,6 +8,7 @@ use crate::{
         mark::{self, CollectionMark, LIVES_S},
     },
     plan::{CollectionPlan, Plan, PrepareMode, WorkloadPlan},
+    vector_type::VectorType,
 };
 
 /// Decides for every collection before anything is written.
@@ -231,7 +232,7 @@ pub(super) fn is_ours(found: &DescribeCollectionResponse) -> bool {
     mark_of(found).is_some()
 }
 
-/// A collection that is reused must have the dimension of the data set's vectors.
+/// A collection that is reused must have the type and the dimension of the data set's vectors.
 fn check_reused(
     collection: &CollectionPlan,
     found: &DescribeCollectionResponse,
@@ -247,6 +248,19 @@ fn check_reused(
             collection.shape.name, collection.shape.vector.name
         )));
     };
+    let vector_type = collection.shape.vector.vector_type;
+    if field.data_type != vector_type.number() {
+        let found = VectorType::all().find(|of| of.number() == field.data_type);
+        let found = found.map_or_else(
+            || format!("type {} of Milvus", field.data_type),
+            |found| format!("type {found}"),
+        );
+        return Err(PrepareError::Refused(format!(
+            "field {} of collection {} has {found}, the scenario's vectors have type \
+             {vector_type}: write its type with vector_type",
+            collection.shape.vector.name, collection.shape.name
+        )));
+    }
     let dim = field
         .type_params
         .iter()

@@ -6,9 +6,13 @@ use super::{
     Answer, Collection, Store,
     columns::check_columns,
     ok, refuse,
-    rows::{Key, META, Row, dimension, float_vector, primary, scalar_column},
+    rows::{Key, META, Row, dimension, primary, scalar_column},
+    vectors::{self, vector_field},
 };
-use crate::milvus::proto::{self, DataType, field_data::Field, scalar_field::Data as Scalars};
+use crate::{
+    milvus::proto::{self, DataType, field_data::Field, scalar_field::Data as Scalars},
+    vector_type::VectorType,
+};
 
 impl Store {
     pub(in crate::null_milvus) fn insert(
@@ -114,10 +118,19 @@ impl Store {
         request: &proto::SearchRequest,
     ) -> Answer<proto::SearchResults> {
         let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
-        let topk = topk_of(request)?;
+        let topk = topk_of(request, collection.most_results())?;
         let queries = queries_of(request)?;
-        let dim = float_vector(&collection.schema).map_or(0, dimension);
-        if dim > 0 && queries.iter().any(|query| query.len() != 4 * dim) {
+        let name = search_param(request, "anns_field").unwrap_or_default();
+        let Some((place, vector_type, schema)) = vector_field(&collection.schema, name) else {
+            return refuse(
+                65535,
+                1,
+                format!("failed to create query plan: failed to get field schema by name: {name}"),
+            );
+        };
+        let dim = dimension(schema);
+        let row = vector_type.bytes(dim as u32).filter(|row| *row > 0);
+        if row.is_some_and(|row| queries.iter().any(|query| query.len() != row)) {
             return refuse(
                 65535,
                 1,
@@ -129,7 +142,7 @@ impl Store {
         }
         let metric = search_param(request, "metric_type")
             .map(str::to_owned)
-            .or_else(|| collection.metric())
+            .or_else(|| collection.metric(&schema.name))
             .unwrap_or_default();
         // Without vectors the first rows are found, so that no more are needed.
         let most = if collection.rows.is_exact() {
@@ -140,7 +153,7 @@ impl Store {
         let candidates = collection.rows.selected(&request.dsl, most);
         let hits: Vec<Vec<(&Row, f32)>> = queries
             .iter()
-            .map(|query| nearest(&candidates, query, &metric, topk))
+            .map(|query| nearest(&candidates, query, (place, vector_type), &metric, topk))
             .collect();
         let results = collection.results(&hits, topk, &request.output_fields);
         let reply = proto::SearchResults {
@@ -218,14 +231,25 @@ impl Collection {
         self.rows.remove(keys.iter());
     }
 
+    /// Most rows for each query of a search.
+    fn most_results(&self) -> usize {
+        let mut properties = self.properties.iter();
+        if properties.any(|pair| pair.key == "query_mode" && pair.value == "large_topk") {
+            1_000_000
+        } else {
+            16_384
+        }
+    }
+
     fn ids(&self, keys: &[Key]) -> Option<proto::Ids> {
         Some(proto::Ids {
             id_field: Some(self.rows.ids(keys)),
         })
     }
 
-    fn metric(&self) -> Option<String> {
-        let params = self.indexes.iter().flat_map(|index| &index.params);
+    fn metric(&self, field: &str) -> Option<String> {
+        let indexes = self.indexes.iter().filter(|index| index.field == field);
+        let params = indexes.flat_map(|index| &index.params);
         params
             .filter(|pair| pair.key == "metric_type")
             .map(|pair| pair.value.clone())
@@ -272,35 +296,43 @@ impl Collection {
 }
 
 /// Rows and scores, best first; without vectors the first rows.
-fn nearest<'a>(rows: &[&'a Row], query: &[u8], metric: &str, topk: usize) -> Vec<(&'a Row, f32)> {
-    if rows.iter().any(|row| row.vector.is_empty()) {
+fn nearest<'a>(
+    rows: &[&'a Row],
+    query: &[u8],
+    (place, vector_type): (usize, VectorType),
+    metric: &str,
+    topk: usize,
+) -> Vec<(&'a Row, f32)> {
+    let scores: Option<Vec<f32>> = rows
+        .iter()
+        .map(|row| {
+            Some(vectors::score(
+                vector_type,
+                metric,
+                query,
+                row.vector(place)?,
+            ))
+        })
+        .collect();
+    let Some(scores) = scores else {
         let first = rows.iter().take(topk).enumerate();
         return first
             .map(|(place, row)| (*row, 1.0 / (place as f32 + 1.0)))
             .collect();
-    }
-    let query: Vec<f32> = query
-        .chunks_exact(4)
-        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-        .collect();
-    let mut scored: Vec<(&Row, f32)> = rows
-        .iter()
-        .map(|row| (*row, score(metric, &query, &row.vector)))
-        .collect();
-    let sign = if metric == "L2" { 1.0 } else { -1.0 };
+    };
+    let mut scored: Vec<(&Row, f32)> = rows.iter().copied().zip(scores).collect();
+    let sign = if vectors::is_distance(metric) {
+        1.0
+    } else {
+        -1.0
+    };
     scored.sort_by(|left, right| (sign * left.1).total_cmp(&(sign * right.1)));
+    // Of sparse vectors those without a common index are not found.
+    if vector_type == VectorType::Sparse {
+        scored.retain(|(_, score)| *score != 0.0);
+    }
     scored.truncate(topk);
     scored
-}
-
-/// Score as Milvus reports it: the squared distance for L2.
-fn score(metric: &str, left: &[f32], right: &[f32]) -> f32 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    match metric {
-        "L2" => left.iter().zip(right).map(|(a, b)| (a - b) * (a - b)).sum(),
-        "COSINE" => dot(left, right) / (dot(left, left).sqrt() * dot(right, right).sqrt()),
-        _ => dot(left, right),
-    }
 }
 
 /// A parameter of a search by its name.
@@ -312,7 +344,7 @@ fn search_param<'a>(request: &'a proto::SearchRequest, key: &str) -> Option<&'a 
 }
 
 /// How many rows a search asks for.
-fn topk_of(request: &proto::SearchRequest) -> Answer<usize> {
+fn topk_of(request: &proto::SearchRequest, most: usize) -> Answer<usize> {
     if search_param(request, "params").is_none() {
         return refuse(
             65535,
@@ -322,11 +354,11 @@ fn topk_of(request: &proto::SearchRequest) -> Answer<usize> {
     }
     let topk = search_param(request, "topk").unwrap_or_default();
     match topk.parse() {
-        Ok(topk) if (1..=16_384).contains(&topk) => Ok(topk),
+        Ok(topk) if (1..=most).contains(&topk) => Ok(topk),
         _ => refuse(
             65535,
             1,
-            format!("topk [{topk}] is invalid, should be in range [1, 16384]"),
+            format!("topk [{topk}] is invalid, should be in range [1, {most}]"),
         ),
     }
 }

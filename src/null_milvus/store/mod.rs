@@ -12,6 +12,7 @@ mod data_calls;
 mod filter;
 mod lifecycle;
 mod rows;
+mod vectors;
 
 use std::{
     collections::{BTreeMap, HashMap},

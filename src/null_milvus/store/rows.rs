@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::filter::{Filter, Scalar, Test};
+use super::{
+    filter::{Filter, Scalar, Test},
+    vectors,
+};
 use crate::milvus::proto::{
     self, DataType, field_data::Field, ids::IdField, scalar_field::Data as Scalars,
-    vector_field::Data as Vectors,
 };
 
 /// Name of the dynamic field.
@@ -45,8 +47,9 @@ pub(super) struct Row {
     number: u64,
     /// By position of the field in the schema; a vector's place is [`Scalar::Missing`].
     scalars: Vec<Scalar>,
-    /// Empty unless searches are exact.
-    pub(super) vector: Vec<f32>,
+    /// By position of the field in the schema, as placeholders have them; empty unless searches are
+    /// exact.
+    vectors: Vec<Option<Vec<u8>>>,
 }
 
 /// All rows of a collection. One key may have several, as inserts do not look for it.
@@ -76,11 +79,11 @@ pub(super) fn dimension(field: &proto::FieldSchema) -> usize {
         .unwrap_or(0)
 }
 
-pub(super) fn float_vector(schema: &proto::CollectionSchema) -> Option<&proto::FieldSchema> {
-    schema
-        .fields
-        .iter()
-        .find(|field| field.data_type == DataType::FloatVector as i32)
+impl Row {
+    /// The vector of the field at this place of the schema, where it is kept.
+    pub(super) fn vector(&self, place: usize) -> Option<&Vec<u8>> {
+        self.vectors.get(place)?.as_ref()
+    }
 }
 
 impl Rows {
@@ -141,10 +144,13 @@ impl Rows {
             let meta = meta.and_then(|column| column.field.as_ref());
             values.push(meta.map(scalars).unwrap_or_default());
         }
-        let vectors = float_vector(schema)
-            .filter(|_| self.is_exact)
-            .and_then(|field| Some((column(field)?, dimension(field).max(1))));
-        let mut vectors = vectors.map_or_else(Vec::new, |(field, dim)| floats(field, dim));
+        let fields = schema.fields.iter().filter(|_| self.is_exact);
+        let mut vectors: Vec<Vec<Vec<u8>>> = fields
+            .map(|field| {
+                let column = vectors::type_of(field).and_then(|_| column(field));
+                column.map_or_else(Vec::new, |column| vectors::split(column, dimension(field)))
+            })
+            .collect();
         let generated = |row: usize| {
             let key = first + row as i64;
             if self.has_text_keys {
@@ -170,7 +176,10 @@ impl Rows {
                     key,
                     number: self.next + row as u64,
                     scalars,
-                    vector: vectors.get_mut(row).map(std::mem::take).unwrap_or_default(),
+                    vectors: vectors
+                        .iter_mut()
+                        .map(|of| of.get_mut(row).map(std::mem::take))
+                        .collect(),
                 }
             })
             .collect();
@@ -318,6 +327,11 @@ impl Rows {
     /// A column of a reply; what is not kept of a field is zero.
     pub(super) fn column(&self, field: &proto::FieldSchema, rows: &[&Row]) -> proto::FieldData {
         let data_type = DataType::try_from(field.data_type).unwrap_or(DataType::None);
+        if let Some(vector_type) = vectors::type_of(field) {
+            let place = self.position(&field.name).unwrap_or(usize::MAX);
+            let rows: Vec<_> = rows.iter().map(|row| row.vector(place)).collect();
+            return vectors::column(field, vector_type, &rows);
+        }
         let mut values: Vec<&Scalar> = match self.position(&field.name) {
             Some(position) => rows.iter().map(|row| &row.scalars[position]).collect(),
             None => vec![&Scalar::Missing; rows.len()],
@@ -355,7 +369,6 @@ impl Rows {
                 data: values.iter().map(|value| list(value)).collect(),
                 element_type: field.element_type,
             }),
-            DataType::FloatVector => return vector_column(field, rows),
             _ => Scalars::IntData(proto::IntArray {
                 data: ints()
                     .map(|value| i32::try_from(value).unwrap_or(0))
@@ -436,30 +449,6 @@ pub(super) fn scalar_column(name: &str, data_type: DataType, data: Scalars) -> p
     }
 }
 
-fn vector_column(field: &proto::FieldSchema, rows: &[&Row]) -> proto::FieldData {
-    let dim = dimension(field);
-    let zeros = vec![0.0; dim];
-    let vector = |row: &&Row| {
-        if row.vector.is_empty() {
-            zeros.clone()
-        } else {
-            row.vector.clone()
-        }
-    };
-    let vectors = proto::VectorField {
-        dim: dim as i64,
-        data: Some(Vectors::FloatVector(proto::FloatArray {
-            data: rows.iter().flat_map(vector).collect(),
-        })),
-    };
-    proto::FieldData {
-        r#type: DataType::FloatVector.into(),
-        field_name: field.name.clone(),
-        field: Some(Field::Vectors(vectors)),
-        ..Default::default()
-    }
-}
-
 fn int(value: &Scalar) -> i64 {
     match value {
         Scalar::Int(value) => *value,
@@ -504,16 +493,5 @@ fn scalars(field: &Field) -> Vec<Scalar> {
         Scalars::JsonData(values) => values.data.iter().cloned().map(Scalar::Json).collect(),
         Scalars::ArrayData(values) => values.data.iter().cloned().map(Scalar::List).collect(),
         Scalars::BytesData(_) => Vec::new(),
-    }
-}
-
-/// The vectors of a column of floats.
-fn floats(field: &Field, dim: usize) -> Vec<Vec<f32>> {
-    match field {
-        Field::Vectors(proto::VectorField {
-            data: Some(Vectors::FloatVector(values)),
-            ..
-        }) => values.data.chunks(dim).map(<[f32]>::to_vec).collect(),
-        _ => Vec::new(),
     }
 }

@@ -5,10 +5,11 @@ use crate::{
     dataset::MAX_DIM,
     keys::{ANY_NUMBER, DefaultValue, Key, Kind, Table, secs},
     operation::{
-        Consistency, KEY_TYPES, MAX_CAPACITY, MAX_TEXT, METRICS, SCALAR_INDEXES, ScalarType,
+        Consistency, KEY_TYPES, MAX_CAPACITY, MAX_TEXT, SCALAR_INDEXES, ScalarType, metrics,
         vector_indexes,
     },
     plan::collections::MODES,
+    vector_type::VectorType,
 };
 
 const EF: &str = "`index = { params = { efConstruction = ... } }` of a collection";
@@ -18,7 +19,16 @@ const DATA_OR_DIM: &str = r#"{
         "properties": { "prepare": { "pattern": "^[Rr][Ee][Uu][Ss][Ee]$" } },
         "required": ["prepare"]
     },
-    "then": { "anyOf": [{ "required": ["data"] }, { "required": ["dim"] }] },
+    "then": {
+        "anyOf": [
+            { "required": ["data"] },
+            { "required": ["dim"] },
+            {
+                "properties": { "vector_type": { "pattern": "^[Ss][Pp][Aa][Rr][Ss][Ee]$" } },
+                "required": ["vector_type"]
+            }
+        ]
+    },
     "else": { "required": ["data"] }
 }"#;
 const WHAT_IS_KEPT: &str = r#"{
@@ -85,19 +95,9 @@ pub(super) static COLLECTION: Table = Table::new(
         )
         .allowed("a table of `[data]`")
         .answers(&["dataset"]),
-        Key::new(
-            "dim",
-            Kind::integer(1, MAX_DIM as i64),
-            DefaultValue::None("the data set's"),
-            "dimension; must be the data set's",
-        ),
-        Key::new(
-            "metric",
-            Kind::Choice(|| METRICS.to_vec()),
-            DefaultValue::Text("COSINE"),
-            "metric of the vector index",
-        )
-        .answers(&["metric_type"]),
+        DIM,
+        VECTOR_TYPE,
+        METRIC,
         Key::new(
             "consistency",
             Kind::Choice(Consistency::names),
@@ -210,6 +210,15 @@ pub(super) static COLLECTION: Table = Table::new(
         )
         .example("{ \"mmap.enabled\" = true, \"collection.ttl.seconds\" = 3600 }"),
         Key::new(
+            "vectors",
+            Kind::Tables {
+                table: &VECTOR,
+                most: 9,
+            },
+            DefaultValue::Empty,
+            "vector fields besides that of vector_field",
+        ),
+        Key::new(
             "shards",
             Kind::integer(1, 64),
             DefaultValue::None("Milvus' default"),
@@ -233,34 +242,89 @@ pub(super) static COLLECTION: Table = Table::new(
 )
 .rules(&[DATA_OR_DIM, WHAT_IS_KEPT, EMPTY]);
 
-/// `collections.<name>.index`.
-static INDEX: Table = Table::new(
-    "collections.<name>.index",
+/// `collections.<name>.vectors[]`.
+static VECTOR: Table = Table::new(
+    "collections.<name>.vectors[]",
     &[
         Key::new(
-            "type",
-            Kind::Choice(vector_indexes),
+            "name",
+            Kind::Text(IDENTIFIER),
             DefaultValue::Needed(""),
-            "type of the vector index",
+            "name of the field",
         )
-        .foreign(&[("index_type", "`index = { type = ... }` of a collection")]),
+        .allowed("a field name"),
         Key::new(
-            "params",
-            Kind::Params,
-            DefaultValue::Empty,
-            "build parameters, e.g. { M = 16, efConstruction = 200 }",
+            "data",
+            Kind::TEXT,
+            DefaultValue::None("required unless `prepare = \"reuse\"`"),
+            "its vectors and queries; its rows begin again after the last one",
         )
-        .foreign(&[
-            (
-                "index_params",
-                "`index = { type = ..., params = { ... } }` of a collection",
-            ),
-            ("m", "`index = { params = { M = ... } }` of a collection"),
-            ("ef_construction", EF),
-            ("efconstruction", EF),
-        ]),
+        .allowed("a table of `[data]`"),
+        DIM,
+        VECTOR_TYPE,
+        METRIC,
+        Key::new(
+            "index",
+            Kind::Table(&MORE_INDEX),
+            DefaultValue::None("{ type = \"AUTOINDEX\" }"),
+            "index of the field",
+        ),
     ],
 );
+
+const DIM: Key = Key::new(
+    "dim",
+    Kind::integer(1, MAX_DIM as i64),
+    DefaultValue::None("the data set's"),
+    "dimension; must be the data set's; of Binary a multiple of 8; Sparse has none",
+);
+
+const VECTOR_TYPE: Key = Key::new(
+    "vector_type",
+    Kind::Choice(|| VectorType::all().map(VectorType::name).collect()),
+    DefaultValue::None("that of the data"),
+    "type of the vectors; the values of the data are converted to it",
+)
+.foreign(&[("vector_dtype", "`vector_type`")]);
+
+const METRIC: Key = Key::new(
+    "metric",
+    Kind::Choice(metrics),
+    DefaultValue::None("COSINE; Sparse: IP; Binary: HAMMING"),
+    "metric of the vector index",
+)
+.answers(&["metric_type"]);
+
+/// `collections.<name>.vectors[].index`.
+static MORE_INDEX: Table = Table::new("collections.<name>.vectors[].index", INDEX_KEYS);
+
+/// `collections.<name>.index`.
+static INDEX: Table = Table::new("collections.<name>.index", INDEX_KEYS);
+
+const INDEX_KEYS: &[Key] = &[
+    Key::new(
+        "type",
+        Kind::Choice(vector_indexes),
+        DefaultValue::Needed(""),
+        "type of the vector index",
+    )
+    .foreign(&[("index_type", "`index = { type = ... }` of a collection")]),
+    Key::new(
+        "params",
+        Kind::Params,
+        DefaultValue::Empty,
+        "build parameters, e.g. { M = 16, efConstruction = 200 }",
+    )
+    .foreign(&[
+        (
+            "index_params",
+            "`index = { type = ..., params = { ... } }` of a collection",
+        ),
+        ("m", "`index = { params = { M = ... } }` of a collection"),
+        ("ef_construction", EF),
+        ("efconstruction", EF),
+    ]),
+];
 
 /// `collections.<name>.fields[]`.
 static FIELD: Table = Table::new(

@@ -14,19 +14,28 @@ const FILES_OR_RANDOM: &str = r#"{
     "then": {
         "required": ["dim"],
         "not": { "anyOf": [{ "required": ["base"] }, { "required": ["truth"] }] },
-        "properties": { "queries": { "type": "integer" } }
+        "properties": { "queries": { "type": "integer" } },
+        "anyOf": [
+            { "required": ["nonzeros"] },
+            { "properties": { "dim": { "maximum": 32768 } } }
+        ]
     },
     "else": {
         "not": {
             "anyOf": [
                 { "required": ["rows"] },
                 { "required": ["dim"] },
-                { "required": ["distribution"] }
+                { "required": ["distribution"] },
+                { "required": ["nonzeros"] },
+                { "required": ["duplicates"] }
             ]
         },
         "properties": { "queries": { "type": ["string", "object"] } }
     }
 }"#;
+
+/// Least and most.
+const NONZEROS: &str = r"^\s*[0-9]{1,5}\s*\.\.\s*[0-9]{1,5}\s*$";
 
 /// `data.<name>`.
 pub(super) static DATA: Table = Table::new(
@@ -69,12 +78,28 @@ pub(super) static DATA: Table = Table::new(
         .needs(&["format", "dim"]),
         Key::new(
             "dim",
-            Kind::integer(1, MAX_DIM as i64),
+            Kind::integer(1, u32::MAX as i64 - 1),
             DefaultValue::None("none"),
-            "random: dimension",
+            "random: dimension, at most 32,768; with nonzeros the number of indices",
         )
         .needs(&["format"])
         .foreign(&[("dimension", "`dim`")]),
+        Key::new(
+            "nonzeros",
+            Kind::OneOf(&[Kind::integer(1, MAX_DIM as i64), Kind::Text(NONZEROS)]),
+            DefaultValue::None("none; a collection of type Sparse: \"16..64\""),
+            "random: non-zero values of a sparse vector; with it the data set is sparse, and dim \
+             is the number of indices, of which low ones are drawn more often",
+        )
+        .allowed("a number or a range such as \"20..60\"")
+        .needs(&["format", "dim"]),
+        Key::new(
+            "duplicates",
+            Kind::Rows,
+            DefaultValue::None("none"),
+            "random: share or number of the rows that equal an earlier one",
+        )
+        .needs(&["format", "dim", "rows"]),
         Key::new(
             "distribution",
             Kind::Choice(distributions),

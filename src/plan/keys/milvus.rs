@@ -64,6 +64,14 @@ pub(super) static MILVUS: Table = Table::new(
              all: everything",
         ),
         Key::new(
+            "needs",
+            Kind::TEXT,
+            DefaultValue::None("any"),
+            "versions of Milvus that the scenario is for, e.g. \">= 2.4\"; compared with the \
+             server's before anything is written",
+        )
+        .allowed("a requirement such as \">= 2.4\" or \">= 2.5, < 2.7\""),
+        Key::new(
             "database",
             Kind::Text(DATABASE),
             DefaultValue::None("Milvus' default"),
