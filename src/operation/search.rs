@@ -18,8 +18,8 @@ use self::{
 };
 use super::{
     Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
-    OperationError, OperationErrors, Replies, RequestKey, Returned, ReturnedIds, RowUse,
-    VectorField,
+    OperationError, OperationErrors, PrimaryKey, Replies, RequestKey, Returned, ReturnedIds,
+    RowUse, VectorField,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
@@ -36,8 +36,10 @@ use crate::{
     vector_type::VectorType,
 };
 
-/// Most results of one query vector, and most query vectors of one request.
-const MAX_LIMIT: i64 = 16_384;
+/// Most results of one query vector: above 16,384 Milvus needs a property of the collection.
+const MAX_LIMIT: i64 = 1_000_000;
+/// Most query vectors of one request.
+const MAX_QUERIES: i64 = 16_384;
 /// Largest message that Milvus' proxy receives.
 const MAX_BODY: usize = 64 << 20;
 
@@ -52,12 +54,13 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "limit",
             Kind::integer(1, MAX_LIMIT),
             DefaultValue::Integer(10),
-            "neighbours to return per query vector",
+            "neighbours to return per query vector; above 16,384 the collection needs the property \
+             query_mode = \"large_topk\"",
         )
         .answers(&["top_k", "topk", "k"]),
         Key::new(
             "nq",
-            Kind::integer(1, MAX_LIMIT),
+            Kind::integer(1, MAX_QUERIES),
             DefaultValue::Integer(1),
             "query vectors of one request",
         ),
@@ -120,6 +123,13 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "partitions to search in",
         )
         .answers(&["partition_names", "partition_name"]),
+        Key::new(
+            "vector_field",
+            Kind::TEXT,
+            DefaultValue::None("the collection's vector_field"),
+            "vector field to search, by the queries of its own data set",
+        )
+        .answers(&["anns_field"]),
     ],
     rows: RowUse::Reads,
     counts_rows: false,
@@ -143,6 +153,7 @@ struct SearchKeys {
     ignore_growing: bool,
     group_by_field: Option<String>,
     partitions: Vec<String>,
+    vector_field: Option<String>,
 }
 
 #[derive(Debug)]
@@ -153,6 +164,7 @@ struct Search {
     limit: u64,
     /// Or why there is none.
     recall: Result<Recall, String>,
+    key: PrimaryKey,
     keep_ids: bool,
     /// Whether the collection may hold other rows than the data set.
     reused: bool,
@@ -202,12 +214,18 @@ impl Operation for Search {
         check_status(reply.status.as_ref())?;
         let hits = reply.results.unwrap_or_default();
         let ids = match hits.ids.and_then(|ids| ids.id_field) {
-            Some(IdField::IntId(ids)) => ids.data,
-            Some(IdField::StrId(ids)) => {
-                return Ok(Finished {
-                    rows: saturated(ids.data.len()),
-                    recall: f32::NAN,
-                });
+            Some(ids) => {
+                let rows = saturated(count_of(&ids));
+                match self.key.rows_of(ids) {
+                    Some(ids) => ids,
+                    // Keys of another type than the scenario says.
+                    None => {
+                        return Ok(Finished {
+                            rows,
+                            recall: f32::NAN,
+                        });
+                    }
+                }
             }
             None => Vec::new(),
         };
@@ -276,6 +294,13 @@ impl Search {
     }
 }
 
+fn count_of(ids: &IdField) -> usize {
+    match ids {
+        IdField::IntId(ids) => ids.data.len(),
+        IdField::StrId(ids) => ids.data.len(),
+    }
+}
+
 fn saturated(rows: usize) -> u32 {
     u32::try_from(rows).unwrap_or(u32::MAX)
 }
@@ -287,21 +312,23 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let mut places = Places::of(context.values);
     keys.filter = places.expression("filter", keys.filter)?;
     keys.partitions = places.names("partitions", keys.partitions)?;
+    let vector = searched(shape, keys.vector_field.as_deref())?;
     let ((), dataset, template) = all((
-        check_search_params(&shape.vector.index, &keys.params, keys.limit),
-        queries_of(shape).map_err(OperationErrors::from),
-        template(shape, &keys),
+        check_search_params(&vector.index, &keys.params, keys.limit),
+        queries_of(vector).map_err(OperationErrors::from),
+        template(shape, vector, &keys),
     ))?;
     let recall = match not_all_rows.or(context.truth_fails) {
         _ if dataset.truth().is_none() => Err("its data set has no `truth`".to_owned()),
         Some(why) => Err(why),
-        None => Recall::new(&*dataset, &shape.vector.metric, keys.limit as usize)?,
+        None => Recall::new(&*dataset, &vector.metric, keys.limit as usize)?,
     };
     Ok(Arc::new(Search {
         dataset,
         template,
         drawing: places.drawing(),
         recall,
+        key: shape.key.clone(),
         keep_ids: context.keep_ids,
         reused: context.reused,
         exact_scores: keys.round_decimal < 0,
@@ -309,36 +336,64 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     }))
 }
 
-/// The data set, if it has query vectors that fit the collection.
-fn queries_of(shape: &CollectionShape) -> Result<Arc<dyn Dataset>, OperationError> {
-    let data = shape.vector.data.clone();
+/// The vector field of this name, the main one where none is given.
+fn searched<'a>(
+    shape: &'a CollectionShape,
+    name: Option<&str>,
+) -> Result<&'a VectorField, OperationError> {
+    let Some(name) = name else {
+        return Ok(&shape.vector);
+    };
+    match shape.vectors().find(|vector| vector.name == name) {
+        Some(vector) => Ok(vector),
+        None => {
+            let names: Vec<&str> = shape.vectors().map(|vector| vector.name.as_str()).collect();
+            refuse(
+                "vector_field",
+                format!(
+                    "is {name:?}, which is not a vector field of collection {}; it has: {}",
+                    shape.name,
+                    names.join(", ")
+                ),
+            )
+        }
+    }
+}
+
+/// The data set, if it has query vectors that fit the field.
+fn queries_of(vector: &VectorField) -> Result<Arc<dyn Dataset>, OperationError> {
+    let data = vector.data.clone();
     let Some(dataset) = data.filter(|dataset| dataset.queries() > 0) else {
         return refuse(
             "",
             "has no query vectors: give its collection a data set with queries (`data`)",
         );
     };
-    let is_dense = shape.vector.vector_type != VectorType::Sparse;
-    if is_dense && shape.vector.dim != dataset.dim() {
+    let is_dense = vector.vector_type != VectorType::Sparse;
+    if is_dense && vector.dim != dataset.dim() {
         return refuse(
             "",
             format!(
                 "has query vectors of dimension {}, its collection has {}: use another data set",
                 dataset.dim(),
-                shape.vector.dim
+                vector.dim
             ),
         );
     }
     Ok(dataset)
 }
 
-fn template(shape: &CollectionShape, keys: &SearchKeys) -> Result<Template, OperationErrors> {
-    let request = search_request(shape, keys).map_err(OperationErrors::from);
+fn template(
+    shape: &CollectionShape,
+    vector: &VectorField,
+    keys: &SearchKeys,
+) -> Result<Template, OperationErrors> {
+    let request = search_request(shape, vector, keys).map_err(OperationErrors::from);
     let (request, ()) = all((
         request,
-        check_nq(&shape.vector, keys.nq).map_err(OperationErrors::from),
+        check_nq(vector, keys.nq).map_err(OperationErrors::from),
     ))?;
-    Ok(Template::new(request, &shape.vector, keys.nq))
+    Ok(Template::new(request, vector, keys.nq))
 }
 
 /// Refuses requests that may be larger than Milvus takes.
@@ -398,24 +453,26 @@ fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {
         ignore_growing: keys.flag("ignore_growing")?,
         group_by_field: keys.text("group_by_field")?,
         partitions: keys.texts("partitions")?,
+        vector_field: keys.text("vector_field")?,
     })
 }
 
 /// The request without its vectors.
 fn search_request(
     shape: &CollectionShape,
+    vector: &VectorField,
     keys: &SearchKeys,
 ) -> Result<SearchRequest, OperationError> {
     let read = ReadConsistency::new(keys.consistency);
     let mut search_params = vec![
-        ("anns_field", shape.vector.name.clone()),
+        ("anns_field", vector.name.clone()),
         ("topk", keys.limit.to_string()),
         // Milvus 2.3 fails without this one, even where there is nothing to say.
         ("params", json_params(&keys.params)?),
         ("round_decimal", keys.round_decimal.to_string()),
     ];
-    if !shape.vector.metric.is_empty() {
-        search_params.push(("metric_type", shape.vector.metric.clone()));
+    if !vector.metric.is_empty() {
+        search_params.push(("metric_type", vector.metric.clone()));
     }
     if keys.ignore_growing {
         search_params.push(("ignore_growing", "true".into()));
