@@ -21,6 +21,8 @@ use super::super::{
     kept::Kept,
 };
 
+/// Keys of `[data.<name>]` that this format takes.
+pub(super) const KEYS: &[&str] = &["vector", "query_vector", "neighbors"];
 /// Bytes of rows that are kept of an array in chunks.
 const KEEP: usize = 64 << 20;
 /// Bytes of a block of rows, where chunks are smaller.
@@ -402,4 +404,20 @@ impl Array {
         }
         Ok(found)
     }
+}
+
+/// Whole numbers as i64; of those of 64 bits without a sign, the largest become negative.
+pub(super) fn whole(element: Element, bytes: &[u8]) -> Vec<i64> {
+    let width = element.bytes();
+    let is_signed = matches!(
+        element,
+        Element::I8 | Element::I16 | Element::I32 | Element::I64
+    );
+    let number = |bytes: &[u8]| {
+        let negative = is_signed && bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+        let mut wide = if negative { [0xff; 8] } else { [0; 8] };
+        wide[..width].copy_from_slice(bytes);
+        i64::from_le_bytes(wide)
+    };
+    bytes.chunks_exact(width).map(number).collect()
 }
