@@ -204,8 +204,5 @@ fn a_folder_that_lacks_a_part_is_answered_by_one_sentence() {
     let half = folder.path().join("train.parquet");
     std::fs::rename(folder.path().join("train-00-of-02.parquet"), half).unwrap();
     let error = opened().expect_err("other rows").message;
-    assert!(
-        error.contains("the data set has 12 rows"),
-        "{error}"
-    );
+    assert!(error.contains("the data set has 12 rows"), "{error}");
 }
