@@ -55,7 +55,10 @@ pub enum FetchTrouble {
     #[error("can't be fetched: {0}")]
     Client(String),
     /// The cache can't be written.
-    #[error("can't be kept: {}: {why}; MILVUS_BENCH_CACHE names another cache folder", path.display())]
+    #[error(
+        "can't be kept: {}: {why}; MILVUS_BENCH_CACHE names another cache folder",
+        path.display()
+    )]
     #[allow(missing_docs)]
     File { path: PathBuf, why: String },
     /// The disk has not enough room.
