@@ -10,6 +10,8 @@ mod file;
 mod foreign;
 mod format;
 mod formats;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod inspect;
 mod options;
 mod random;

@@ -39,10 +39,10 @@ pub use entry::{
     Build, Component, OperationEntry, RowChange, RowUse, Writes, called_where, names_where,
 };
 pub use fields::{FieldValue, FieldValues, ScalarFieldOptions};
-pub use index::{IndexOptions, SCALAR_INDEXES, vector_indexes};
+pub use index::{IndexOptions, SCALAR_INDEXES, indexes_of, vector_indexes};
 pub use insert::{insert_call, inserted};
 pub use keys::check_keys;
-pub use metric::{default_metric, known_metric, metrics};
+pub use metric::{default_metric, known_metric, metrics, metrics_of};
 pub use needs::{Need, needs};
 pub use order::QueryOrder;
 pub use row_keys::RowKeys;

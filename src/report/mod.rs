@@ -3,6 +3,7 @@
 
 mod answer;
 mod areas;
+mod classes;
 mod clean;
 pub mod comparison;
 mod csv;

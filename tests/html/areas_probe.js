@@ -8,7 +8,7 @@ addEventListener('load', () =>
         hatch: id ? document.querySelector(`#${id} path`).getAttribute('d') : null,
       };
     };
-    const ink = (text) => text && probe.color(getComputedStyle(text).fill);
+    const ink = (text) => text && shared.color(getComputedStyle(text).fill);
     parent.postMessage(
       JSON.stringify({
         bars: [...document.querySelectorAll('rect[data-area]')].map((rect) => ({

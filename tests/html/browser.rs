@@ -92,7 +92,7 @@ impl<'a> Browser<'a> {
 }
 
 /// What runs before each probe.
-const SHARED: &str = include_str!("probe.js");
+const SHARED: &str = include_str!("shared_probe.js");
 
 /// Mean brightness of a colour, 0 to 255.
 pub(crate) fn brightness(color: &Value) -> u64 {

@@ -1,6 +1,6 @@
 addEventListener('load', () =>
   setTimeout(() => {
-    const { all, color, variables } = probe;
+    const { all, color, variables } = shared;
     const box = (element) => {
       const { left, right, top, bottom, width, height } = element.getBoundingClientRect();
       return { left, right, top, bottom, width, height };

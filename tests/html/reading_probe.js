@@ -1,6 +1,6 @@
 // What a reader finds: contents, legends, words in marks, tables, the verdict.
 addEventListener('load', () => {
-  const { all, color, variables } = probe;
+  const { all, color, variables } = shared;
   const box = (element) => element.getBoundingClientRect();
   const frames = () => new Promise((done) => setTimeout(done, 300));
   const link = (a) => ({

@@ -11,7 +11,7 @@ addEventListener('load', () => {
     height: figure.querySelector('.plot').getBoundingClientRect().height,
     ink: [...figure.querySelectorAll('canvas')].map(ink),
   });
-  const paper = () => probe.color(getComputedStyle(document.body).backgroundColor);
+  const paper = () => shared.color(getComputedStyle(document.body).backgroundColor);
   setTimeout(() => {
     const found = {
       errors: document.documentElement.dataset.errors ?? '',

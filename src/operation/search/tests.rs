@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
-use super::super::tests::{Vectors, check_refused, context, holding, key, seven_rows, shape};
+use super::super::tests::{
+    Vectors, check_refused, context, holding, key, seven_rows, shape, with_values,
+};
 use super::*;
 use crate::operation::{QueryOrder, TRUTH_WRONG};
 use crate::{
@@ -551,15 +553,46 @@ proptest! {
     }
 }
 
+#[test]
+fn sparse_queries_of_different_lengths_are_sent_whole() {
+    let options = crate::dataset::DatasetOptions {
+        format: Some("random".into()),
+        rows: Some(10),
+        dim: Some(1_000),
+        nonzeros: Some((1, 40)),
+        query_count: Some(7),
+        ..Default::default()
+    };
+    let source = crate::dataset::open(&options).unwrap();
+    let data = source.dataset(VectorType::Sparse).unwrap();
+    let mut shape = shape();
+    shape.vector = VectorField {
+        vector_type: VectorType::Sparse,
+        metric: "IP".into(),
+        index: Default::default(),
+        data: Some(Arc::clone(&data)),
+        ..shape.vector
+    };
+    let context = OperationContext {
+        collection: Arc::new(shape),
+        ..context("nq = 3\nfilter = 'rank < 5'\nlimit = 4", seven_rows(), 0)
+    };
+    let operation = build(context).unwrap();
+    for seq in 0..4 {
+        let request = sent(&*operation, seq);
+        assert_eq!((request.nq, request.dsl.as_str()), (3, "rank < 5"));
+        assert_eq!(param(&request, "topk").as_deref(), Some("4"));
+        let group = PlaceholderGroup::decode(&request.placeholder_group[..]).unwrap();
+        assert_eq!(group.placeholders[0].r#type, 104);
+        let numbers = operation.query_numbers(key(0, seq)).into_iter();
+        let expected: Vec<&[u8]> = numbers.map(|number| data.query(number)).collect();
+        assert_eq!(group.placeholders[0].values, expected);
+    }
+}
+
 /// The filter and the partitions of a request of a search with these values.
 fn drawn(text: &str, values: &str, seq: u64) -> (String, Vec<String>, SearchRequest) {
-    let values: Table = values.parse().unwrap();
-    let rows = super::super::PlannedRows::default();
-    let values = super::super::Values::read(&values, None, 42, rows).unwrap();
-    let context = OperationContext {
-        values: Some(Arc::new(values)),
-        ..context(text, seven_rows(), 7)
-    };
+    let context = with_values(context(text, seven_rows(), 7), values);
     let operation = build(context).unwrap();
     let body = operation.prepare(key(seq, seq)).unwrap().body;
     let request = SearchRequest::decode(body).unwrap();

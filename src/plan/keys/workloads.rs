@@ -168,7 +168,8 @@ pub(super) static WORKLOAD: Table = Table::new(
             },
             DefaultValue::Empty,
             "values drawn for each request, as a function of the seed and the request: `{name}` in \
-             `filter` and `partitions` stands for one",
+             `filter` and `partitions` stands for one; one that is called like a scalar field is \
+             in all rows that an insert or upsert writes, like the primary key in `ids` of a query",
         )
         .allowed("names of letters, digits and `_`"),
         Key::new(

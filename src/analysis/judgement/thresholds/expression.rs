@@ -138,6 +138,20 @@ impl Quantity {
         }
     }
 
+    /// Whether a class of requests has it, as its workload has.
+    #[must_use]
+    pub fn is_of_classes(&self) -> bool {
+        matches!(
+            self.base,
+            Base::Time(Time::Response | Time::Service)
+                | Base::Area(_)
+                | Base::Part(_)
+                | Base::Failed
+                | Base::NotSent
+                | Base::Throughput
+        )
+    }
+
     /// Whether only matched requests have it.
     #[must_use]
     pub fn needs_spans(&self) -> bool {

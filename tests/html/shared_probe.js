@@ -1,7 +1,7 @@
 // Runs before every probe: what they share. A probe tells its window what it found.
 window.found = new Promise((done) => addEventListener('message', (event) => done(event.data)));
 // Within one object: the page's own scripts have names in the same window.
-window.probe = {
+window.shared = {
   all: (selector, of = document) => [...of.querySelectorAll(selector)],
   // Red, green, blue of a colour as the browser computed it.
   color: (text) =>
@@ -16,7 +16,7 @@ window.probe = {
         const made = document.createElement('i');
         made.style.color = `var(--${name})`;
         document.body.append(made);
-        return [name, probe.color(getComputedStyle(made).color)];
+        return [name, shared.color(getComputedStyle(made).color)];
       }),
     ),
 };
