@@ -37,6 +37,9 @@ const READERS: &[Reader] = &[
     ("csr", csr),
     ("ibin", ibin),
     ("sparse", sparse),
+    ("parquet", |case| mutated::run("parquet", case.rest())),
+    ("hdf5", |case| mutated::run("hdf5", case.rest())),
+    ("jsonl", |case| mutated::run("jsonl", case.rest())),
 ];
 
 /// Runs one case of a reader.

@@ -29,6 +29,8 @@ const KEEP: usize = 64 << 20;
 const BLOCK: u64 = 1 << 20;
 /// Largest chunk, which is decompressed as a whole.
 const LARGEST_CHUNK: u64 = 256 << 20;
+/// Most bytes that a byte of a compressed chunk can become.
+const MOST_TIMES: u64 = 1040;
 /// Most chunks: their places are kept in memory, about 100 bytes each.
 const MOST_CHUNKS: u64 = 1_000_000;
 
@@ -192,6 +194,13 @@ impl Hdf5 {
                     "has an array {name} whose values are in other files: copy it with h5repack"
                 ));
             }
+            _ if bytes > self.size.saturating_mul(MOST_TIMES) => {
+                return Err(format!(
+                    "says that its array {name} has {bytes} bytes of values, expected at most \
+                     {MOST_TIMES} times its {} bytes, to which they can be compressed",
+                    self.size
+                ));
+            }
             layout => {
                 let chunk = match layout {
                     Layout::Chunked { chunk_shape, .. } => chunk_shape,
@@ -228,10 +237,11 @@ impl Hdf5 {
             .iter()
             .try_fold(1_u64, |all, size| all.checked_mul(*size));
         let bytes = values.and_then(|values| values.checked_mul(element.bytes() as u64));
-        if bytes.is_none_or(|bytes| bytes > LARGEST_CHUNK) || chunk.contains(&0) {
+        let most = LARGEST_CHUNK.min(self.size.saturating_mul(MOST_TIMES));
+        if bytes.is_none_or(|bytes| bytes > most) || chunk.contains(&0) {
             return Err(format!(
-                "has an array {name} in chunks of {chunk:?} values, expected at most \
-                 {LARGEST_CHUNK} bytes each: write it with smaller chunks (h5repack)"
+                "has an array {name} in chunks of {chunk:?} values, expected at most {most} bytes \
+                 each: write it with smaller chunks (h5repack)"
             ));
         }
         let count = shape
