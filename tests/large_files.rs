@@ -154,7 +154,7 @@ fn hdf5_of_40_gib() {
     let small = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/data/vectors/mini/hdf5/contiguous-earliest.hdf5");
     let mut bytes = fs::read(small).expect("the small file");
-    let (old, rows, row) = (bytes.len() as u64, SIZE / 64, 64);
+    let (old, rows, row) = (bytes.len() as u64, SIZE / 64, 64_u64);
     let replace = |bytes: &mut [u8], from: &[u8], to: &[u8]| {
         let places = bytes.windows(from.len()).enumerate();
         let found: Vec<usize> = places
@@ -169,10 +169,16 @@ fn hdf5_of_40_gib() {
     };
     let shape = |rows: u64| [rows, 16].map(u64::to_le_bytes).concat();
     replace(&mut bytes, &shape(24), &shape(rows));
-    let size = |rows: u64| (rows * row).to_le_bytes();
-    for at in replace(&mut bytes, &size(24), &size(rows)) {
-        bytes[at - 8..at].copy_from_slice(&old.to_le_bytes());
-    }
+    // The layout: version 3, in one piece, address, bytes.
+    let size = (24 * row).to_le_bytes();
+    let layouts = bytes.windows(18).enumerate();
+    let layouts: Vec<usize> = layouts
+        .filter(|(_, part)| part[..2] == [3, 1] && part[10..] == size)
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!(layouts.len(), 1, "the layout of train");
+    bytes[layouts[0] + 2..layouts[0] + 10].copy_from_slice(&old.to_le_bytes());
+    bytes[layouts[0] + 10..layouts[0] + 18].copy_from_slice(&(rows * row).to_le_bytes());
     let end = old + rows * row;
     replace(&mut bytes[..64], &old.to_le_bytes(), &end.to_le_bytes());
     sparse(&path, &bytes, end);
