@@ -5,6 +5,7 @@
 //! the form in which they travel.
 
 mod cast;
+mod column;
 mod element;
 mod file;
 mod foreign;
@@ -18,10 +19,13 @@ mod random;
 mod remote;
 mod source;
 mod survey;
+#[cfg(test)]
+pub(crate) mod testing;
 mod truth;
 mod vectors;
 mod write;
 
+pub use column::DataColumn;
 pub use element::{Element, put_sparse_row, sparse_rows};
 pub use format::DatasetEntry;
 pub use inspect::Inspected;

@@ -40,5 +40,6 @@ mod tampered;
 mod thresholds;
 mod trouble;
 mod two_runs;
+mod types;
 mod values;
 mod waits;
