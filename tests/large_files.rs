@@ -1,10 +1,10 @@
 //! Files of 40 GiB are opened and read with less than 200 MiB of resident memory.
 //!
-//! They are sparse, so that they take no room: fbin, npy and hdf5 are a header and zeros to the end.
-//! Parquet can't be sparse, since its values are encoded: the file has one row group of 8 MiB, which
-//! the footer names 5,120 times. Not all of the 40 GiB are read, which would take minutes: 200
-//! batches in a row from the beginning, and 40 spread over the file, each made into the body of an
-//! insert request as the preparation of a run makes it.
+//! They are sparse, so that they take no room: fbin, npy and hdf5 are a header and zeros to the
+//! end. Parquet can't be sparse, since its values are encoded: the file has one row group of 8 MiB,
+//! which the footer names 5,120 times. Not all of the 40 GiB are read, which would take minutes:
+//! 200 batches in a row from the beginning, and 40 spread over the file, each made into the body of
+//! an insert request as the preparation of a run makes it.
 //!
 //! Each file is read by a process of its own, whose peak (VmHWM) is printed.
 
@@ -189,8 +189,8 @@ fn hdf5_of_40_gib() {
 fn parquet_of_40_gib() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("large.parquet");
-    let schema = "message rows { required group emb (LIST) { repeated group list { required \
-                  float element; } } }";
+    let schema = "message rows { required group emb (LIST) { repeated group list { required float \
+                  element; } } }";
     let schema = Arc::new(parse_message_type(schema).expect("a schema"));
     let options = WriterProperties::builder().set_dictionary_enabled(false);
     let options = options.set_compression(parquet::basic::Compression::LZ4_RAW);
