@@ -60,7 +60,10 @@ fn reading_process() {
     let shape = CollectionShape {
         database: String::new(),
         name: "large".into(),
-        key: PrimaryKey { name: "id".into() },
+        key: PrimaryKey {
+            name: "id".into(),
+            ..PrimaryKey::default()
+        },
         vector: VectorField {
             name: "vector".into(),
             dim: data.dim(),
@@ -75,6 +78,9 @@ fn reading_process() {
         more_vectors: Vec::new(),
         consistency: Consistency::Bounded,
         fields: Vec::new(),
+        dynamic: None,
+        partitions: 0,
+        properties: Default::default(),
         shards: 1,
         replicas: 1,
     };
