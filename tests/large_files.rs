@@ -1,10 +1,10 @@
 //! Files of 40 GiB are opened and read with less than 200 MiB of resident memory.
 //!
-//! They are sparse, so that they take no room: fbin, npy and hdf5 are a header and zeros to the end.
-//! Parquet can't be sparse, since its values are encoded: the file has one row group of 8 MiB, which
-//! the footer names 5,120 times. Not all of the 40 GiB are read, which would take minutes: 200
-//! batches in a row from the beginning, and 40 spread over the file, each made into the body of an
-//! insert request as the preparation of a run makes it.
+//! They are sparse, so that they take no room: fbin, npy and hdf5 are a header and zeros to the
+//! end. Parquet can't be sparse, since its values are encoded: the file has one row group of 8 MiB,
+//! which the footer names 5,120 times. Not all of the 40 GiB are read, which would take minutes:
+//! 200 batches in a row from the beginning, and 40 spread over the file, each made into the body of
+//! an insert request as the preparation of a run makes it.
 //!
 //! Each file is read by a process of its own, whose peak (VmHWM) is printed.
 
@@ -160,7 +160,7 @@ fn hdf5_of_40_gib() {
     let small = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/data/vectors/mini/hdf5/contiguous-earliest.hdf5");
     let mut bytes = fs::read(small).expect("the small file");
-    let (old, rows, row) = (bytes.len() as u64, SIZE / 64, 64);
+    let (old, rows, row) = (bytes.len() as u64, SIZE / 64, 64_u64);
     let replace = |bytes: &mut [u8], from: &[u8], to: &[u8]| {
         let places = bytes.windows(from.len()).enumerate();
         let found: Vec<usize> = places
@@ -175,10 +175,16 @@ fn hdf5_of_40_gib() {
     };
     let shape = |rows: u64| [rows, 16].map(u64::to_le_bytes).concat();
     replace(&mut bytes, &shape(24), &shape(rows));
-    let size = |rows: u64| (rows * row).to_le_bytes();
-    for at in replace(&mut bytes, &size(24), &size(rows)) {
-        bytes[at - 8..at].copy_from_slice(&old.to_le_bytes());
-    }
+    // The layout: version 3, in one piece, address, bytes.
+    let size = (24 * row).to_le_bytes();
+    let layouts = bytes.windows(18).enumerate();
+    let layouts: Vec<usize> = layouts
+        .filter(|(_, part)| part[..2] == [3, 1] && part[10..] == size)
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!(layouts.len(), 1, "the layout of train");
+    bytes[layouts[0] + 2..layouts[0] + 10].copy_from_slice(&old.to_le_bytes());
+    bytes[layouts[0] + 10..layouts[0] + 18].copy_from_slice(&(rows * row).to_le_bytes());
     let end = old + rows * row;
     replace(&mut bytes[..64], &old.to_le_bytes(), &end.to_le_bytes());
     sparse(&path, &bytes, end);
@@ -189,8 +195,8 @@ fn hdf5_of_40_gib() {
 fn parquet_of_40_gib() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("large.parquet");
-    let schema = "message rows { required group emb (LIST) { repeated group list { required \
-                  float element; } } }";
+    let schema = "message rows { required group emb (LIST) { repeated group list { required float \
+                  element; } } }";
     let schema = Arc::new(parse_message_type(schema).expect("a schema"));
     let options = WriterProperties::builder().set_dictionary_enabled(false);
     let options = options.set_compression(parquet::basic::Compression::LZ4_RAW);

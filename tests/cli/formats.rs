@@ -1,4 +1,5 @@
-//! Data sets of other benchmarks as they are: one line of a scenario, rows, queries and truth found.
+//! Data sets of other benchmarks as they are: one line of a scenario, rows, queries and truth
+//! found.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! Decoded rows that are kept, so that rows which are asked for again, or by chance, are not decoded
-//! each time.
+//! Decoded rows that are kept, so that rows which are asked for again, or by chance, are not
+//! decoded each time.
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 

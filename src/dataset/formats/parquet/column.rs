@@ -1,5 +1,5 @@
-//! A column read by row: blocks of decoded rows, of which the last ones are kept, and a place within
-//! the file from which the next block can be read without going back.
+//! A column read by row: blocks of decoded rows, of which the last ones are kept, and a place
+//! within the file from which the next block can be read without going back.
 
 use std::{
     fmt,

@@ -1,5 +1,5 @@
-//! Where the pages of a column chunk lie, and which rows each holds: found from their headers, which
-//! are checked before anything is decompressed or decoded.
+//! Where the pages of a column chunk lie, and which rows each holds: found from their headers,
+//! which are checked before anything is decompressed or decoded.
 
 use parquet::{
     basic::{Compression, Type},
