@@ -48,7 +48,10 @@ fn operation(name: &str, keys: &str, dataset: &Arc<dyn Dataset>) -> Arc<dyn Oper
     let collection = CollectionShape {
         database: String::new(),
         name: "bench".into(),
-        key: PrimaryKey { name: "id".into() },
+        key: PrimaryKey {
+            name: "id".into(),
+            ..PrimaryKey::default()
+        },
         vector: VectorField {
             name: "vector".into(),
             dim: dataset.dim(),
@@ -63,6 +66,9 @@ fn operation(name: &str, keys: &str, dataset: &Arc<dyn Dataset>) -> Arc<dyn Oper
         more_vectors: Vec::new(),
         consistency: Consistency::Bounded,
         fields: Vec::new(),
+        dynamic: None,
+        partitions: 0,
+        properties: Default::default(),
         shards: 1,
         replicas: 1,
     };

@@ -24,6 +24,27 @@ pub struct DatasetEntry {
     pub(super) format: Format,
 }
 
+impl DatasetEntry {
+    /// Extensions of its files.
+    #[must_use]
+    pub fn extensions(&self) -> &'static [&'static str] {
+        match &self.format {
+            Format::Files(format) => format.extensions,
+            Format::Generated(_) => &[],
+        }
+    }
+
+    /// Name of the layout in which data sets of this format have their neighbours, if they have
+    /// some.
+    #[must_use]
+    pub fn neighbours(&self) -> Option<&'static str> {
+        match &self.format {
+            Format::Files(format) => format.truth.map(|truth| truth.name),
+            Format::Generated(_) => None,
+        }
+    }
+}
+
 /// Where the vectors of a format come from.
 pub(super) enum Format {
     /// Files, each of which may be in another one of these formats.

@@ -5,21 +5,27 @@
 //! the form in which they travel.
 
 mod cast;
+mod column;
 mod element;
 mod file;
 mod foreign;
 mod format;
 mod formats;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod inspect;
 mod options;
 mod random;
 mod remote;
 mod source;
 mod survey;
+#[cfg(test)]
+pub(crate) mod testing;
 mod truth;
 mod vectors;
 mod write;
 
+pub use column::DataColumn;
 pub use element::{Element, put_sparse_row, sparse_rows};
 pub use format::DatasetEntry;
 pub use inspect::Inspected;

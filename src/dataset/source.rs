@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    column::DataColumn,
     element::{Unfit, sparse_rows},
     file::{Beginning, check_memory},
     format::{self, Asked, DatasetEntry, FileFormat, Parts, Role},
@@ -87,6 +88,17 @@ impl Source {
     #[must_use]
     pub fn columns(&self) -> Option<&dyn Columns> {
         self.base.as_ref()?.vectors.columns()
+    }
+
+    /// The column of this name, of as many rows as the vectors.
+    ///
+    /// # Errors
+    /// There is none, in words that go on after `is \"<name>\"`.
+    pub fn column(&self, name: &str) -> Result<DataColumn, String> {
+        match &self.base {
+            Some(base) => DataColumn::new(&base.label, &base.vectors, name),
+            None => Err("but its data set has no rows".to_owned()),
+        }
     }
 
     /// Its vectors as a field of this type holds them; small data sets are looked at as a whole.

@@ -121,6 +121,8 @@ pub enum Kind {
     Shares(fn() -> Vec<&'static str>),
     /// What rows hold: a text or a table.
     Values,
+    /// A value of any form.
+    Any,
     /// A list of texts.
     Texts,
     /// A value of a form that no other key has.

@@ -174,6 +174,7 @@ impl Writer {
             Kind::Params => json!({ "type": "object" }),
             Kind::Shares(names) => shares(&names()),
             Kind::Values => values(),
+            Kind::Any => json!({}),
             Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
             Kind::Form(form) => parsed(form.schema),
             Kind::Table(table) => Value::Object(self.table(table)),
@@ -279,6 +280,20 @@ fn values() -> Value {
                 },
                 "constant": {},
                 "text": { "type": "string", "pattern": r"\{row\}" },
+                "column": { "type": "string" },
+                "columns": { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+                "nulls": { "type": "number", "minimum": 0, "maximum": 1 },
+                "length": {
+                    "anyOf": [
+                        { "type": "integer", "minimum": 0 },
+                        {
+                            "type": "array",
+                            "items": { "type": "integer", "minimum": 0 },
+                            "minItems": 2,
+                            "maxItems": 2,
+                        },
+                    ],
+                },
             },
             "additionalProperties": false,
             "minProperties": 1,

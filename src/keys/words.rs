@@ -95,6 +95,7 @@ impl Kind {
             | Self::Table(_)
             | Self::Named { .. } => "table",
             Self::Values => "text or table",
+            Self::Any => "value",
             Self::Texts => "list of texts",
             Self::Form(form) => form.words,
             Self::Tables { .. } => "list of tables",

@@ -45,6 +45,31 @@ pub struct PlaceholderGroup {
     pub placeholders: ::prost::alloc::vec::Vec<PlaceholderValue>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ValueField {
+    #[prost(oneof = "value_field::Data", tags = "1, 2, 3, 4, 5, 6, 7")]
+    pub data: ::core::option::Option<value_field::Data>,
+}
+/// Nested message and enum types in `ValueField`.
+pub mod value_field {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Data {
+        #[prost(bool, tag = "1")]
+        BoolData(bool),
+        #[prost(int32, tag = "2")]
+        IntData(i32),
+        #[prost(int64, tag = "3")]
+        LongData(i64),
+        #[prost(float, tag = "4")]
+        FloatData(f32),
+        #[prost(double, tag = "5")]
+        DoubleData(f64),
+        #[prost(string, tag = "6")]
+        StringData(::prost::alloc::string::String),
+        #[prost(bytes, tag = "7")]
+        BytesData(::prost::alloc::vec::Vec<u8>),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FieldSchema {
     #[prost(int64, tag = "1")]
     pub field_id: i64,
@@ -64,6 +89,8 @@ pub struct FieldSchema {
     pub auto_id: bool,
     #[prost(enumeration = "DataType", tag = "10")]
     pub element_type: i32,
+    #[prost(message, optional, tag = "11")]
+    pub default_value: ::core::option::Option<ValueField>,
     #[prost(bool, tag = "12")]
     pub is_dynamic: bool,
     #[prost(bool, tag = "13")]
@@ -131,8 +158,15 @@ pub struct JsonArray {
     pub data: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ArrayArray {
+    #[prost(message, repeated, tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<ScalarField>,
+    #[prost(enumeration = "DataType", tag = "2")]
+    pub element_type: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ScalarField {
-    #[prost(oneof = "scalar_field::Data", tags = "1, 2, 3, 4, 5, 6, 7, 9")]
+    #[prost(oneof = "scalar_field::Data", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub data: ::core::option::Option<scalar_field::Data>,
 }
 /// Nested message and enum types in `ScalarField`.
@@ -153,6 +187,8 @@ pub mod scalar_field {
         StringData(super::StringArray),
         #[prost(message, tag = "7")]
         BytesData(super::BytesArray),
+        #[prost(message, tag = "8")]
+        ArrayData(super::ArrayArray),
         #[prost(message, tag = "9")]
         JsonData(super::JsonArray),
     }

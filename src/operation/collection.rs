@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use toml::{Table, Value};
 
-use super::{FieldValues, OperationErrors, keys::refuse};
+use super::{
+    FieldValue, FieldValues, OperationErrors, PrimaryKey, fields::FieldType, keys::refuse,
+};
 use crate::{dataset::Dataset, keys::each, vector_type::VectorType};
 
 /// Type of a scalar field.
@@ -20,6 +22,7 @@ pub enum ScalarType {
     Double,
     VarChar,
     Json,
+    Array,
 }
 
 /// Most bytes of a text that Milvus takes.
@@ -32,12 +35,37 @@ pub struct ScalarField {
     pub name: String,
     /// Its type.
     pub scalar_type: ScalarType,
-    /// Longest text in bytes, VarChar only, from 1 to [`MAX_TEXT`].
+    /// Type of its elements, Array only.
+    pub element: Option<ScalarType>,
+    /// Longest text in bytes, VarChar and arrays of it only, from 1 to [`MAX_TEXT`].
     pub max_length: Option<u32>,
+    /// Most elements, Array only.
+    pub max_capacity: Option<u32>,
+    /// Whether rows may hold none.
+    pub nullable: bool,
+    /// What a row holds for which none is sent.
+    pub default: Option<FieldValue>,
+    /// Whether Milvus puts rows into partitions by it.
+    pub partition_key: bool,
+    /// Whether Milvus sorts rows by it.
+    pub clustering_key: bool,
+    /// Properties, each as the text that Milvus gets.
+    pub properties: BTreeMap<String, String>,
     /// What rows hold, a pure function of the row id.
     pub values: FieldValues,
     /// Index type, if it is indexed.
     pub index: Option<IndexShape>,
+}
+
+impl ScalarField {
+    pub(super) fn field_type(&self) -> FieldType {
+        FieldType {
+            scalar_type: self.scalar_type,
+            element: self.element,
+            max_length: self.max_length,
+            max_capacity: self.max_capacity,
+        }
+    }
 }
 
 /// An index as it is asked for.
@@ -50,24 +78,18 @@ pub struct IndexShape {
 }
 
 /// Consistency of a read, as Milvus names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Consistency {
     Strong,
     Session,
+    #[default]
     Bounded,
     Eventually,
 }
 
 /// Keys of a workload that name fields of its collection.
 const FIELD_KEYS: [&str; 2] = ["output_fields", "group_by_field"];
-
-/// The primary key: an Int64 that is the number of the row.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PrimaryKey {
-    /// Name in the schema.
-    pub name: String,
-}
 
 /// A vector field.
 #[derive(Clone, Debug, Default)]
@@ -87,7 +109,7 @@ pub struct VectorField {
 }
 
 /// Everything about a collection that a request or its creation needs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CollectionShape {
     /// Database, empty for the default one.
     pub database: String,
@@ -103,6 +125,12 @@ pub struct CollectionShape {
     pub consistency: Consistency,
     /// Scalar fields.
     pub fields: Vec<ScalarField>,
+    /// What rows hold beside the fields, as JSON tables; None without a dynamic field.
+    pub dynamic: Option<FieldValues>,
+    /// Partitions by the partition key, 0 for Milvus' default.
+    pub partitions: u32,
+    /// Properties, each as the text that Milvus gets.
+    pub properties: BTreeMap<String, String>,
     /// Shards, 0 for Milvus' default.
     pub shards: u32,
     /// Replicas to load.

@@ -1,7 +1,7 @@
 //! `operation = "delete"`: rows of the preparation by their keys, each once, or those that an
 //! expression names.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
@@ -134,9 +134,12 @@ impl KeyDelete {
         let end = first.saturating_add(self.batch).min(self.rows);
         let mut text = format!("{} in [", self.shape.key.name);
         for at in first..end {
-            let separator = if at == first { "" } else { "," };
-            // Writing to a String can't fail.
-            let _ = write!(text, "{separator}{}", self.row_keys.that_leaves(at));
+            if at > first {
+                text.push(',');
+            }
+            self.shape
+                .key
+                .write(self.row_keys.that_leaves(at), &mut text);
         }
         text.push(']');
         text

@@ -1,38 +1,74 @@
 //! Scalar fields: the entry of `fields = [...]` as written, checked, and what its rows hold.
 
+mod cells;
+mod encode;
+mod reader;
 mod values;
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use toml::{Table, Value};
 
-pub use values::{FieldValue, FieldValues};
-pub(super) use values::{column, constant_column, data_type, id_column};
-
-use super::{
-    MAX_TEXT, OperationError, OperationErrors, ScalarField, ScalarType, draw, index::IndexOptions,
-    keys::refuse,
+pub(super) use cells::named_column;
+pub(super) use encode::{
+    column, constant_column, data_type, dynamic_column, key_column, value_field,
 };
-use crate::keys::{all, needs};
+pub(super) use reader::shares;
+pub use values::{FieldValue, FieldValues};
+
+use self::{cells::Fit, reader::ValueReader};
+use super::{
+    MAX_TEXT, OperationError, OperationErrors, ScalarField, ScalarType, draw,
+    index::IndexOptions,
+    keys::refuse,
+    properties::{PROPERTIES, property_texts},
+};
+use crate::{
+    dataset::Source,
+    keys::{all, needs},
+};
+
+/// Most elements of an array that Milvus takes.
+pub const MAX_CAPACITY: i64 = 4096;
 
 /// One entry of `fields = [...]` of a collection as written.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScalarFieldOptions {
     /// Name in the schema.
     pub name: String,
-    /// Name of the type, in any case.
+    /// Name of the type, in any case; may be left out where a column says it.
     #[serde(rename = "type")]
-    pub type_name: String,
-    /// Longest text in bytes, VarChar only.
+    pub type_name: Option<String>,
+    /// Name of the type of elements, Array only.
+    pub element: Option<String>,
+    /// Longest text in bytes, VarChar and arrays of it only.
     pub max_length: Option<i64>,
+    /// Most elements, Array only.
+    pub max_capacity: Option<i64>,
+    /// Whether rows may hold none.
+    #[serde(default)]
+    pub nullable: bool,
+    /// What a row holds for which none is sent.
+    pub default: Option<Value>,
+    /// Whether Milvus puts rows into partitions by it.
+    #[serde(default)]
+    pub partition_key: bool,
+    /// Whether Milvus sorts rows by it.
+    #[serde(default)]
+    pub clustering_key: bool,
+    /// Properties of the field.
+    #[serde(default)]
+    pub properties: Table,
     /// What rows hold: `"row-number"` (the default), or a table with one of choice, uniform,
-    /// constant, text.
+    /// constant, text, column.
     pub values: Option<Value>,
     /// Index of the field, if it has one.
     pub index: Option<IndexOptions>,
 }
 
-const TYPES: [(&str, ScalarType); 9] = [
+const TYPES: [(&str, ScalarType); 10] = [
     ("Bool", ScalarType::Bool),
     ("Int8", ScalarType::Int8),
     ("Int16", ScalarType::Int16),
@@ -42,19 +78,28 @@ const TYPES: [(&str, ScalarType); 9] = [
     ("Double", ScalarType::Double),
     ("VarChar", ScalarType::VarChar),
     ("JSON", ScalarType::Json),
+    ("Array", ScalarType::Array),
 ];
-
-const FORMS: &str = "\"row-number\", { choice = [..], weights = [..] }, { uniform = [lowest, \
-                     highest] }, { constant = .. }, or, for VarChar, { text = \"prefix-{row}\" }";
-
-/// Digits of the largest row id.
-const ROW_DIGITS: usize = 19;
 
 impl ScalarType {
     /// Their names, as in a scenario.
     #[must_use]
     pub fn names() -> Vec<&'static str> {
         TYPES.iter().map(|row| row.0).collect()
+    }
+
+    /// The names of those that an array may hold.
+    #[must_use]
+    pub fn element_names() -> Vec<&'static str> {
+        TYPES
+            .iter()
+            .filter(|(_, scalar_type)| scalar_type.is_element())
+            .map(|row| row.0)
+            .collect()
+    }
+
+    fn is_element(self) -> bool {
+        !matches!(self, ScalarType::Json | ScalarType::Array)
     }
 
     /// Its name, as in a scenario.
@@ -64,6 +109,19 @@ impl ScalarType {
             .iter()
             .find(|(_, known)| *known == self)
             .map_or("", |(name, _)| name)
+    }
+
+    fn named(key: &str, name: &str, allowed: &[&str]) -> Result<Self, OperationError> {
+        let found = TYPES
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name) && allowed.contains(known));
+        match found {
+            Some((_, scalar_type)) => Ok(*scalar_type),
+            None => refuse(
+                key,
+                format!("is {name:?}, expected one of {}", allowed.join(", ")),
+            ),
+        }
     }
 
     /// Lowest and highest number of an integer type; None for the others.
@@ -78,80 +136,184 @@ impl ScalarType {
     }
 }
 
+/// Type of a field with what belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FieldType {
+    pub(super) scalar_type: ScalarType,
+    pub(super) element: Option<ScalarType>,
+    pub(super) max_length: Option<u32>,
+    pub(super) max_capacity: Option<u32>,
+}
+
+impl FieldType {
+    /// A type that nothing belongs to.
+    pub(super) fn of(scalar_type: ScalarType) -> Self {
+        Self {
+            scalar_type,
+            element: None,
+            max_length: None,
+            max_capacity: None,
+        }
+    }
+
+    /// That of its elements, where it is an array.
+    fn element(self) -> Option<Self> {
+        self.element.map(|element| Self {
+            max_length: self.max_length,
+            ..Self::of(element)
+        })
+    }
+
+    /// Most bytes of a value in an insert; None where that is not of the type.
+    fn most_bytes(self) -> Option<usize> {
+        match self.scalar_type {
+            ScalarType::Float => Some(4),
+            ScalarType::Double => Some(8),
+            ScalarType::VarChar => Some(self.max_length? as usize + 5),
+            ScalarType::Json => None,
+            ScalarType::Array => {
+                let element = self.element()?.most_bytes()?;
+                Some(10 + self.max_capacity? as usize * element)
+            }
+            // A negative number takes ten bytes as varint.
+            _ => Some(10),
+        }
+    }
+
+    /// `Int64`, `Array of Int8`.
+    fn name(self) -> String {
+        match self.element {
+            Some(element) => format!("{} of {}", self.scalar_type.name(), element.name()),
+            None => self.scalar_type.name().to_owned(),
+        }
+    }
+}
+
 impl ScalarFieldOptions {
-    /// The field with everything checked. Its values are drawn from (`seed`, name, row id).
+    /// The field with everything checked. Its values are drawn from (`seed`, name, row id), or
+    /// taken from columns of `data`.
     ///
     /// # Errors
     /// Keys whose values are not allowed, each as `fields.<name>.<key>`.
-    pub fn resolve(&self, seed: u64) -> Result<ScalarField, OperationErrors> {
+    pub fn resolve(
+        &self,
+        seed: u64,
+        data: Option<&Source>,
+    ) -> Result<ScalarField, OperationErrors> {
         let of_field = |error: OperationError| OperationError {
             key: format!("fields.{}.{}", self.name, error.key),
             message: error.message,
         };
-        self.checked(seed).map_err(|errors| errors.map(of_field))
+        self.checked(seed, data)
+            .map_err(|errors| errors.map(of_field))
     }
 
-    fn checked(&self, seed: u64) -> Result<ScalarField, OperationErrors> {
+    fn checked(&self, seed: u64, data: Option<&Source>) -> Result<ScalarField, OperationErrors> {
         let name = check_name(&self.name).map_err(OperationErrors::from);
-        let ((), scalar_type) = all((name, self.scalar_type()))?;
-        let max_length = self.max_length(scalar_type).map_err(OperationErrors::from);
-        let values = needs(&max_length).and_then(|max_length| {
-            Ok(self.values(ValueReader {
-                scalar_type,
-                max_length: *max_length,
-                stream: draw::mix(seed ^ draw::mix(draw::text_hash(&self.name))),
-            })?)
-        });
+        let column = cells::column_of(self.values.as_ref(), data).map_err(OperationErrors::from);
+        let field_type = needs(&column).and_then(|column| Ok(self.field_type(column.as_ref())?));
+        let ((), column, field_type) = all((name, column, field_type))?;
+        let reader = ValueReader {
+            field_type,
+            stream: stream(seed, &self.name),
+            data,
+        };
+        let values = reader
+            .values(self.values.as_ref(), column)
+            .map_err(OperationErrors::from);
+        let default = self.default(&reader).map_err(OperationErrors::from);
         let index = self
             .index
             .as_ref()
-            .map(|index| index.resolve_scalar(scalar_type));
-        let (values, index, max_length) = all((values, index.transpose(), max_length))?;
-        Ok(ScalarField {
+            .map(|index| index.resolve_scalar(field_type.scalar_type));
+        let keys = self.keys(field_type).map_err(OperationErrors::from);
+        let properties =
+            property_texts(&self.properties, PROPERTIES).map_err(OperationErrors::from);
+        let (values, default, index, (), properties) =
+            all((values, default, index.transpose(), keys, properties))?;
+        let field = ScalarField {
             name: self.name.clone(),
-            scalar_type,
-            max_length,
+            scalar_type: field_type.scalar_type,
+            element: field_type.element,
+            max_length: field_type.max_length,
+            max_capacity: field_type.max_capacity,
+            nullable: self.nullable,
+            default,
+            partition_key: self.partition_key,
+            clustering_key: self.clustering_key,
+            properties,
             values,
             index,
-        })
+        };
+        self.check_values(&field)?;
+        Ok(field)
     }
 
-    fn scalar_type(&self) -> Result<ScalarType, OperationErrors> {
-        let mut types = TYPES.iter();
-        match types.find(|(name, _)| name.eq_ignore_ascii_case(&self.type_name)) {
-            Some((_, scalar_type)) => Ok(*scalar_type),
-            None => {
-                let names: Vec<_> = TYPES.iter().map(|(name, _)| *name).collect();
-                Ok(refuse(
+    fn field_type(
+        &self,
+        column: Option<&crate::dataset::DataColumn>,
+    ) -> Result<FieldType, OperationError> {
+        let of_column = column.map(|column| cells::natural(column.column_type()));
+        let scalar_type = match (&self.type_name, of_column) {
+            (Some(name), _) => ScalarType::named("type", name, &ScalarType::names())?,
+            (None, Some((scalar_type, _))) => scalar_type,
+            (None, None) => {
+                return refuse(
                     "type",
+                    "is missing, expected a type: only the values of a column say theirs",
+                );
+            }
+        };
+        let element = match (scalar_type, &self.element, of_column) {
+            (ScalarType::Array, Some(name), _) => Some(ScalarType::named(
+                "element",
+                name,
+                &ScalarType::element_names(),
+            )?),
+            (ScalarType::Array, None, Some((_, Some(element)))) => Some(element),
+            (ScalarType::Array, None, _) => {
+                return refuse(
+                    "element",
                     format!(
-                        "is {:?}, expected one of {}",
-                        self.type_name,
-                        names.join(", ")
+                        "is missing, Array needs it: the type of its elements, one of {}",
+                        ScalarType::element_names().join(", ")
                     ),
-                )?)
+                );
             }
+            (other, Some(_), _) => {
+                return refuse(
+                    "element",
+                    format!("is for Array only, the type is {}", other.name()),
+                );
+            }
+            (_, None, _) => None,
+        };
+        let most = column.is_some();
+        let field_type = FieldType {
+            max_length: self.max_length(element.unwrap_or(scalar_type), most)?,
+            max_capacity: self.max_capacity(scalar_type)?,
+            scalar_type,
+            element,
+        };
+        match column {
+            Some(column) => cells::check_type(column, field_type).map(|()| field_type),
+            None => Ok(field_type),
         }
     }
 
-    fn values(&self, reader: ValueReader) -> Result<FieldValues, OperationError> {
-        match &self.values {
-            None => reader.row_number(),
-            Some(Value::String(text)) if text.eq_ignore_ascii_case("row-number") => {
-                reader.row_number()
-            }
-            Some(Value::Table(table)) => reader.table(table),
-            Some(found) => refuse("values", format!("is {found}, expected one of {FORMS}")),
-        }
-    }
-
-    fn max_length(&self, scalar_type: ScalarType) -> Result<Option<u32>, OperationError> {
+    /// `most` is whether the longest that Milvus takes is meant where it is left out.
+    fn max_length(
+        &self,
+        scalar_type: ScalarType,
+        most: bool,
+    ) -> Result<Option<u32>, OperationError> {
         match (scalar_type, self.max_length) {
             (ScalarType::VarChar, Some(length @ 1..=MAX_TEXT)) => Ok(Some(length as u32)),
             (ScalarType::VarChar, Some(length)) => refuse(
                 "max_length",
                 format!("is {length}, expected 1 to {MAX_TEXT}"),
             ),
+            (ScalarType::VarChar, None) if most => Ok(Some(MAX_TEXT as u32)),
             (ScalarType::VarChar, None) => refuse(
                 "max_length",
                 format!("is missing, VarChar needs it: 1 to {MAX_TEXT}"),
@@ -163,6 +325,120 @@ impl ScalarFieldOptions {
             (_, None) => Ok(None),
         }
     }
+
+    fn max_capacity(&self, scalar_type: ScalarType) -> Result<Option<u32>, OperationError> {
+        match (scalar_type, self.max_capacity) {
+            (ScalarType::Array, None) => Ok(Some(MAX_CAPACITY as u32)),
+            (ScalarType::Array, Some(most @ 1..=MAX_CAPACITY)) => Ok(Some(most as u32)),
+            (ScalarType::Array, Some(most)) => refuse(
+                "max_capacity",
+                format!("is {most}, expected 1 to {MAX_CAPACITY}"),
+            ),
+            (_, Some(_)) => refuse(
+                "max_capacity",
+                format!("is for Array only, the type is {}", scalar_type.name()),
+            ),
+            (_, None) => Ok(None),
+        }
+    }
+
+    fn default(&self, reader: &ValueReader<'_>) -> Result<Option<FieldValue>, OperationError> {
+        let Some(value) = &self.default else {
+            return Ok(None);
+        };
+        if !reader.field_type.scalar_type.is_element() {
+            return refuse(
+                "default",
+                format!(
+                    "is {value}, but Milvus has no default values of type {}: omit it",
+                    reader.field_type.scalar_type.name()
+                ),
+            );
+        }
+        reader.value("default", value).map(Some)
+    }
+
+    /// Partition and clustering key.
+    fn keys(&self, field_type: FieldType) -> Result<(), OperationError> {
+        let name = field_type.scalar_type.name();
+        let fits = matches!(
+            field_type.scalar_type,
+            ScalarType::Int64 | ScalarType::VarChar
+        );
+        if self.partition_key && !fits {
+            return refuse(
+                "partition_key",
+                format!("is true for a field of type {name}, expected Int64 or VarChar"),
+            );
+        }
+        if self.partition_key && self.nullable {
+            return refuse(
+                "partition_key",
+                "is true for a nullable field, but Milvus needs the partition key of every row: \
+                 omit nullable",
+            );
+        }
+        if self.clustering_key && !field_type.scalar_type.is_element() {
+            return refuse(
+                "clustering_key",
+                format!("is true for a field of type {name}, expected a number or VarChar"),
+            );
+        }
+        Ok(())
+    }
+
+    /// That rows without a value are allowed where there are some, and what columns hold.
+    fn check_values(&self, field: &ScalarField) -> Result<(), OperationErrors> {
+        if field.values.has_nulls() && !field.nullable && field.default.is_none() {
+            return Ok(refuse(
+                "values.nulls",
+                "leaves rows without a value, which the field does not allow: set nullable = \
+                 true, or a default",
+            )?);
+        }
+        Fit::of(field).look_at(field).map_err(|error| {
+            OperationErrors::from(OperationError {
+                key: "values".to_owned(),
+                message: format!("can't be used: {error}"),
+            })
+        })
+    }
+}
+
+/// Hash of (seed, field name).
+fn stream(seed: u64, name: &str) -> u64 {
+    draw::mix(seed ^ draw::mix(draw::text_hash(name)))
+}
+
+/// What the dynamic field of rows holds, as written: a JSON form, checked.
+///
+/// # Errors
+/// The form is not allowed; the key of the error begins with `values`.
+pub fn dynamic_values(
+    values: Option<&Value>,
+    seed: u64,
+    data: Option<&Source>,
+) -> Result<FieldValues, OperationError> {
+    let reader = ValueReader {
+        field_type: FieldType::of(ScalarType::Json),
+        stream: stream(seed, "$meta"),
+        data,
+    };
+    let Some(values) = values else {
+        return Ok(FieldValues::Constant(FieldValue::Text("{}".to_owned())));
+    };
+    let column = cells::column_of(Some(values), data)?;
+    let found = reader.values(Some(values), column)?;
+    if found.makes_objects() {
+        return Ok(found);
+    }
+    refuse(
+        "values",
+        format!(
+            "is {values}, but the dynamic field holds tables of values: write for example {{ \
+             columns = [\"a\", \"b\"] }} or {{ constant = {{ color = \"red\" }} }}"
+        ),
+    )
 }
 
 fn check_name(name: &str) -> Result<(), OperationError> {
@@ -184,230 +460,8 @@ fn check_name(name: &str) -> Result<(), OperationError> {
     )
 }
 
-/// Reads `values` for one type.
-struct ValueReader {
-    scalar_type: ScalarType,
-    max_length: Option<u32>,
-    stream: u64,
-}
-
-impl ValueReader {
-    fn row_number(&self) -> Result<FieldValues, OperationError> {
-        self.check_length("values", ROW_DIGITS)?;
-        Ok(FieldValues::RowNumber)
-    }
-
-    fn table(&self, table: &Table) -> Result<FieldValues, OperationError> {
-        let kinds = ["choice", "uniform", "constant", "text"];
-        let allowed =
-            |key: &str| kinds.contains(&key) || (key == "weights" && table.contains_key("choice"));
-        if let Some(key) = table.keys().find(|key| !allowed(key)) {
-            return refuse(
-                &format!("values.{key}"),
-                format!("is not a known form, expected one of {FORMS}"),
-            );
-        }
-        let given: Vec<_> = kinds
-            .iter()
-            .filter_map(|kind| table.get(*kind).map(|value| (*kind, value)))
-            .collect();
-        match given[..] {
-            [("choice", value)] => self.choice(value, table.get("weights")),
-            [("uniform", value)] => self.uniform(value),
-            [("constant", value)] => {
-                Ok(FieldValues::Constant(self.value("values.constant", value)?))
-            }
-            [("text", value)] => self.text(value),
-            _ => refuse(
-                "values",
-                format!(
-                    "has {} of its forms, expected exactly one of {FORMS}",
-                    given.len()
-                ),
-            ),
-        }
-    }
-
-    fn choice(
-        &self,
-        value: &Value,
-        weights: Option<&Value>,
-    ) -> Result<FieldValues, OperationError> {
-        let Some(items) = value
-            .as_array()
-            .filter(|items| (1..=100_000).contains(&items.len()))
-        else {
-            return refuse(
-                "values.choice",
-                format!("is {value}, expected a list of 1 to 100000 values"),
-            );
-        };
-        let values = items
-            .iter()
-            .map(|item| self.value("values.choice", item))
-            .collect::<Result<Vec<_>, _>>()?;
-        let cumulative = shares(weights, values.len());
-        let cumulative = cumulative.or_else(|message| refuse("values.weights", message))?;
-        Ok(FieldValues::Choice {
-            stream: self.stream,
-            cumulative,
-            values,
-        })
-    }
-
-    fn uniform(&self, value: &Value) -> Result<FieldValues, OperationError> {
-        let wrong = || {
-            let kind = if self.scalar_type.int_range().is_some() {
-                "whole numbers of the type"
-            } else {
-                "numbers"
-            };
-            refuse(
-                "values.uniform",
-                format!(
-                    "is {value} for {}, expected [lowest, highest], two {kind}",
-                    self.scalar_type.name()
-                ),
-            )
-        };
-        let Some([low, high]) = value.as_array().map(Vec::as_slice) else {
-            return wrong();
-        };
-        if let Some((least, most)) = self.scalar_type.int_range() {
-            return match (low.as_integer(), high.as_integer()) {
-                (Some(min), Some(max)) if least <= min && min <= max && max <= most => {
-                    Ok(FieldValues::UniformInt {
-                        stream: self.stream,
-                        min,
-                        max,
-                    })
-                }
-                _ => wrong(),
-            };
-        }
-        match (self.scalar_type, number(low), number(high)) {
-            (ScalarType::Float | ScalarType::Double, Some(min), Some(max))
-                if min <= max && (max - min).is_finite() =>
-            {
-                Ok(FieldValues::UniformFloat {
-                    stream: self.stream,
-                    min,
-                    max,
-                })
-            }
-            (ScalarType::Float | ScalarType::Double, ..) => wrong(),
-            _ => refuse(
-                "values.uniform",
-                format!("is for numbers, the type is {}", self.scalar_type.name()),
-            ),
-        }
-    }
-
-    fn text(&self, value: &Value) -> Result<FieldValues, OperationError> {
-        if self.scalar_type != ScalarType::VarChar {
-            return refuse(
-                "values.text",
-                format!(
-                    "is for VarChar only, the type is {}",
-                    self.scalar_type.name()
-                ),
-            );
-        }
-        let Some((prefix, suffix)) = value.as_str().and_then(|text| text.split_once("{row}"))
-        else {
-            return refuse(
-                "values.text",
-                format!(
-                    "is {value}, expected text that contains {{row}}; use constant for the same \
-                     text in every row"
-                ),
-            );
-        };
-        self.check_length("values.text", prefix.len() + suffix.len() + ROW_DIGITS)?;
-        Ok(FieldValues::Text {
-            prefix: prefix.to_owned(),
-            suffix: suffix.to_owned(),
-        })
-    }
-
-    fn value(&self, key: &str, value: &Value) -> Result<FieldValue, OperationError> {
-        let name = self.scalar_type.name();
-        let wrong = || {
-            refuse(
-                key,
-                format!("holds {value}, expected a value of type {name}"),
-            )
-        };
-        match (self.scalar_type, value) {
-            (ScalarType::Bool, Value::Boolean(flag)) => Ok(FieldValue::Bool(*flag)),
-            (ScalarType::Float | ScalarType::Double, found) => {
-                number(found).map_or_else(wrong, |number| Ok(FieldValue::Float(number)))
-            }
-            (ScalarType::VarChar, Value::String(text)) => {
-                self.check_length(key, text.len())?;
-                Ok(FieldValue::Text(text.clone()))
-            }
-            (ScalarType::Json, found) => match serde_json::to_string(found) {
-                Ok(text) => Ok(FieldValue::Text(text)),
-                Err(_) => wrong(),
-            },
-            (_, Value::Integer(number)) => match self.scalar_type.int_range() {
-                Some((least, most)) if (least..=most).contains(number) => {
-                    Ok(FieldValue::Int(*number))
-                }
-                _ => wrong(),
-            },
-            _ => wrong(),
-        }
-    }
-
-    /// A text that the server would refuse in the middle of the run is refused here.
-    fn check_length(&self, key: &str, length: usize) -> Result<(), OperationError> {
-        match self.max_length {
-            Some(most) if length > most as usize => refuse(
-                key,
-                format!("makes texts of up to {length} bytes, max_length allows {most}: raise it"),
-            ),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The rising sums of `weights`, divided by the last, of `count` values (at least 1).
-///
-/// # Errors
-/// They are not as many numbers from 0 on, or all are 0; what is said goes on after the key.
-pub(super) fn shares(weights: Option<&Value>, count: usize) -> Result<Vec<f64>, String> {
-    let weights = match weights {
-        None => vec![1.0; count],
-        Some(found) => {
-            let items = found.as_array().map(Vec::as_slice).unwrap_or_default();
-            let numbers: Option<Vec<f64>> = items.iter().map(number).collect();
-            let good = |numbers: &Vec<f64>| {
-                let sum: f64 = numbers.iter().sum();
-                let all = numbers.iter().all(|number| *number >= 0.0);
-                numbers.len() == count && all && sum > 0.0 && sum.is_finite()
-            };
-            numbers.filter(good).ok_or_else(|| {
-                format!("is {found}, expected {count} numbers from 0, one per choice, not all 0")
-            })?
-        }
-    };
-    let total: f64 = weights.iter().sum();
-    let sums = weights.iter().scan(0.0, |sum, weight| {
-        *sum += weight / total;
-        Some(*sum)
-    });
-    Ok(sums.collect())
-}
-
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Integer(number) => Some(*number as f64),
-        Value::Float(number) => Some(*number).filter(|number| number.is_finite()),
-        _ => None,
-    }
-}
+/// Properties as the texts that Milvus gets.
+pub(super) type Properties = BTreeMap<String, String>;
 
 #[cfg(test)]
 mod tests;

@@ -21,8 +21,7 @@ use crate::{
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "insert",
     called: "an insert",
-    summary: "inserts the rows of the data set that preparation did not, each once; ids are row \
-              numbers",
+    summary: "inserts the rows of the data set that preparation did not, each once",
     keys: &[
         rows::BATCH,
         Key::new(
@@ -128,13 +127,14 @@ fn insert_given(
 ) -> Result<Call, DatasetError> {
     let last = first
         .checked_add(count)
-        .filter(|end| *end <= i64::MAX as u64);
+        .filter(|end| *end <= shape.key.most_rows());
     let Some(end) = last else {
         return Err(DatasetError(format!(
             "{count} rows from id {first} on are more than a collection can number"
         )));
     };
-    let keys = (first..end).map(|row| row as i64).collect();
+    let keys = (0..usize::try_from(count).unwrap_or(usize::MAX)).map(|at| first + at as u64);
+    debug_assert_eq!(first + keys.len() as u64, end);
     Ok(Call {
         method: &methods::INSERT,
         body: rows::encode(shape, keys, first, given)?,
@@ -180,6 +180,19 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
                 "is \"stop\"{default}, but preparation inserts all {} rows: lower initial_rows of \
                  the collection, or use \"repeat\"",
                 shape.rows()
+            ),
+        )?);
+    }
+    if let Some(longest) = shape
+        .key
+        .too_long_to_repeat()
+        .filter(|_| on_end == OnEnd::Repeat)
+    {
+        return Ok(refuse(
+            "on_end",
+            format!(
+                "is \"repeat\", whose new keys have up to {longest} bytes, but the primary key \
+                 takes fewer: raise id_max_length of the collection"
             ),
         )?);
     }

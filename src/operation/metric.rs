@@ -1,5 +1,5 @@
-//! Metrics: names, types of vectors that they are for, and what they say of two vectors, computed in
-//! f64 from the values that are stored.
+//! Metrics: names, types of vectors that they are for, and what they say of two vectors, computed
+//! in f64 from the values that are stored.
 
 use half::{bf16, f16};
 
@@ -79,7 +79,8 @@ pub fn metrics() -> Vec<&'static str> {
 }
 
 /// The metrics of a vector of this type.
-fn metrics_of(vector_type: VectorType) -> Vec<&'static str> {
+#[must_use]
+pub fn metrics_of(vector_type: VectorType) -> Vec<&'static str> {
     METRICS
         .iter()
         .filter(|row| row.types.contains(&vector_type))

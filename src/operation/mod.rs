@@ -17,6 +17,8 @@ mod metric;
 mod mix;
 mod needs;
 mod order;
+mod primary_key;
+mod properties;
 mod query;
 mod recall;
 mod row_keys;
@@ -32,19 +34,20 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 
 pub use collection::{
-    CollectionShape, Consistency, IndexShape, MAX_TEXT, PrimaryKey, ScalarField, ScalarType,
-    VectorField,
+    CollectionShape, Consistency, IndexShape, MAX_TEXT, ScalarField, ScalarType, VectorField,
 };
 pub use entry::{
     Build, Component, OperationEntry, RowChange, RowUse, Writes, called_where, names_where,
 };
-pub use fields::{FieldValue, FieldValues, ScalarFieldOptions};
-pub use index::{IndexOptions, SCALAR_INDEXES, vector_indexes};
+pub use fields::{FieldValue, FieldValues, MAX_CAPACITY, ScalarFieldOptions, dynamic_values};
+pub use index::{IndexOptions, SCALAR_INDEXES, indexes_of, vector_indexes};
 pub use insert::{insert_call, inserted};
 pub use keys::check_keys;
-pub use metric::{default_metric, known_metric, metrics};
+pub use metric::{default_metric, known_metric, metrics, metrics_of};
 pub use needs::{Need, needs};
 pub use order::QueryOrder;
+pub use primary_key::{KEY_TYPES, KeyOptions, PrimaryKey, RowKeyValues};
+pub use properties::collection_properties;
 pub use row_keys::RowKeys;
 pub use rows::{rows_per_batch, written_batch};
 pub use values::{

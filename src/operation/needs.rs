@@ -1,6 +1,6 @@
 //! What a collection needs of Milvus that not every version has.
 
-use super::{CollectionShape, VectorField, index::index_since};
+use super::{CollectionShape, ScalarField, VectorField, index::index_since};
 
 /// Something that came with a version of Milvus.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,33 @@ pub fn needs(shape: &CollectionShape) -> Vec<Need> {
             since: SEVERAL_VECTORS,
         });
     }
+    let of_fields = [
+        (
+            "nullable fields",
+            (2, 5, 0),
+            has(shape, |field| field.nullable),
+        ),
+        (
+            "default values",
+            (2, 5, 0),
+            has(shape, |field| field.default.is_some()),
+        ),
+        (
+            "a clustering key",
+            (2, 4, 7),
+            has(shape, |field| field.clustering_key),
+        ),
+    ];
+    let of_fields = of_fields.into_iter().filter(|(.., is_there)| *is_there);
+    needs.extend(of_fields.map(|(what, since, _)| Need {
+        what: what.to_owned(),
+        since,
+    }));
     needs
+}
+
+fn has(shape: &CollectionShape, is: fn(&ScalarField) -> bool) -> bool {
+    shape.fields.iter().any(is)
 }
 
 fn of_vector(vector: &VectorField) -> Vec<Need> {

@@ -1,13 +1,14 @@
 //! `operation = "query"`: rows by a filter, or by primary keys that differ from request to request.
 
-use std::{collections::HashSet, fmt::Write as _, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message;
 
 use super::{
     Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
-    OperationError, OperationErrors, Replies, RequestKey, Returned, ReturnedIds, RowKeys, RowUse,
+    OperationError, OperationErrors, PrimaryKey, Replies, RequestKey, Returned, ReturnedIds,
+    RowKeys, RowUse,
     consistency::ReadConsistency,
     draw,
     keys::{Keys, refuse},
@@ -102,7 +103,7 @@ struct Query {
 
 #[derive(Debug)]
 struct RandomIds {
-    field: String,
+    key: PrimaryKey,
     per_request: u64,
     row_keys: RowKeys,
 }
@@ -199,7 +200,7 @@ impl RandomIds {
     /// given.
     fn expression(&self, key: RequestKey, drawing: Option<&Drawing>) -> String {
         let mut chosen = HashSet::with_capacity(self.per_request as usize);
-        let mut text = format!("{} in [", self.field);
+        let mut text = format!("{} in [", self.key.name);
         let mut number = 0;
         for draw in 0_u64.. {
             if chosen.len() as u64 == self.per_request {
@@ -215,9 +216,10 @@ impl RandomIds {
             };
             let id = self.row_keys.there(number);
             if chosen.insert(id) {
-                let separator = if chosen.len() == 1 { "" } else { "," };
-                // Writing to a String can't fail.
-                let _ = write!(text, "{separator}{id}");
+                if chosen.len() > 1 {
+                    text.push(',');
+                }
+                self.key.write(id, &mut text);
             }
         }
         text.push(']');
@@ -227,6 +229,9 @@ impl RandomIds {
 
 /// Rows of a column; None for one whose form says nothing.
 fn column_rows(field: &FieldData) -> Option<usize> {
+    if !field.valid_data.is_empty() {
+        return Some(field.valid_data.len());
+    }
     match field.field.as_ref()? {
         Field::Scalars(scalars) => match scalars.data.as_ref()? {
             Data::BoolData(values) => Some(values.data.len()),
@@ -236,15 +241,21 @@ fn column_rows(field: &FieldData) -> Option<usize> {
             Data::DoubleData(values) => Some(values.data.len()),
             Data::StringData(values) => Some(values.data.len()),
             Data::BytesData(values) => Some(values.data.len()),
+            Data::ArrayData(values) => Some(values.data.len()),
             Data::JsonData(values) => Some(values.data.len()),
         },
-        Field::Vectors(vectors) => match vectors.data.as_ref()? {
-            vector_field::Data::FloatVector(values) => values
-                .data
-                .len()
-                .checked_div(usize::try_from(vectors.dim).ok()?),
-            _ => None,
-        },
+        Field::Vectors(vectors) => {
+            let dim = usize::try_from(vectors.dim).ok()?;
+            let (found, each) = match vectors.data.as_ref()? {
+                vector_field::Data::FloatVector(values) => (values.data.len(), dim),
+                vector_field::Data::BinaryVector(bytes) => (bytes.len(), dim / 8),
+                vector_field::Data::Float16Vector(bytes)
+                | vector_field::Data::Bfloat16Vector(bytes) => (bytes.len(), 2 * dim),
+                vector_field::Data::Int8Vector(bytes) => (bytes.len(), dim),
+                vector_field::Data::SparseFloatVector(rows) => (rows.contents.len(), 1),
+            };
+            found.checked_div(each)
+        }
     }
 }
 
@@ -327,14 +338,14 @@ fn ids(
         ),
         None => {
             places.ids(&shape.key.name, row_keys.staying())?;
-            random_ids(&shape.key.name, wanted.unsigned_abs(), row_keys)
+            random_ids(&shape.key, wanted.unsigned_abs(), row_keys)
         }
     }
 }
 
 /// Ids of rows that are there whatever the other workloads do.
 fn random_ids(
-    field: &str,
+    key: &PrimaryKey,
     per_request: u64,
     row_keys: RowKeys,
 ) -> Result<RandomIds, OperationError> {
@@ -357,7 +368,7 @@ fn random_ids(
         );
     }
     Ok(RandomIds {
-        field: field.to_owned(),
+        key: key.clone(),
         per_request,
         row_keys,
     })

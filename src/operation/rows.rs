@@ -5,8 +5,8 @@ use prost::Message;
 use toml::{Table, Value};
 
 use super::{
-    CollectionShape, Finished, OperationError, VectorField,
-    fields::{FieldValue, column, constant_column, id_column},
+    CollectionShape, Finished, OperationError, ScalarType, VectorField,
+    fields::{FieldValue, column, constant_column, dynamic_column, key_column},
     keys::{Keys, refuse},
 };
 use crate::{
@@ -52,7 +52,7 @@ pub(super) struct Changed {
     pub(super) upsert_cnt: i64,
 }
 
-/// The message of an Insert or Upsert that gives the rows with these keys (at least one) what the
+/// The message of an Insert or Upsert that gives the keys of these rows (at least one) what the
 /// rows from `first` on hold: the vectors of the data set, which begin again after its last row,
 /// and the values of the fields; all of them what is `given` for a field, by its number.
 ///
@@ -60,7 +60,7 @@ pub(super) struct Changed {
 /// The rows can't be read, or there are none.
 pub(super) fn encode(
     shape: &CollectionShape,
-    keys: Vec<i64>,
+    keys: impl ExactSizeIterator<Item = u64>,
     first: u64,
     given: &[(usize, FieldValue)],
 ) -> Result<Bytes, DatasetError> {
@@ -82,13 +82,17 @@ pub(super) fn encode(
             data,
         })
         .collect();
-    let mut fields = vec![id_column(&shape.key.name, keys)];
-    fields.extend(shape.fields.iter().enumerate().map(|(at, field)| {
-        match given.iter().find(|(of, _)| *of == at) {
+    let key = &shape.key;
+    let mut fields = vec![key_column(&key.name, key.data_type(), key.of_rows(keys))];
+    for (at, field) in shape.fields.iter().enumerate() {
+        fields.push(match given.iter().find(|(of, _)| *of == at) {
             Some((_, value)) => constant_column(field, value, count),
-            None => column(field, first, count),
-        }
-    }));
+            None => column(field, first, count)?,
+        });
+    }
+    if let Some(values) = &shape.dynamic {
+        fields.push(dynamic_column(values, first, count)?);
+    }
     Ok(encode_insert(&InsertParts {
         database: &shape.database,
         collection: &shape.name,
@@ -199,8 +203,10 @@ fn row_bytes(shape: &CollectionShape) -> u64 {
         .iter()
         .map(|field| field.values.max_bytes(field.scalar_type))
         .sum();
+    let dynamic = shape.dynamic.as_ref();
+    let dynamic = dynamic.map_or(0, |values| values.max_bytes(ScalarType::Json));
     let vectors: usize = shape.vectors().map(vector_bytes).sum();
-    (vectors + 10 + scalars) as u64
+    shape.key.max_bytes() + (vectors + scalars + dynamic) as u64
 }
 
 /// Bytes of a vector; of sparse ones the longest of some of the rows.
@@ -226,7 +232,7 @@ fn longest_of_some(data: &dyn Dataset) -> Option<usize> {
 fn largest_batch(shape: &CollectionShape) -> u64 {
     // Names of fields and nested lengths: 255 bytes of name and five lengths of at most 10 bytes
     // for each.
-    let fixed = 600 + (shape.fields.len() + shape.vectors().count() + 1) as u64 * 300;
+    let fixed = 600 + (shape.fields.len() + shape.vectors().count() + 2) as u64 * 300;
     (MAX_BODY - fixed.min(MAX_BODY)) / row_bytes(shape)
 }
 
@@ -260,7 +266,7 @@ mod tests {
                     'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' }";
         let field = toml::from_str::<ScalarFieldOptions>(text)
             .unwrap()
-            .resolve(42)
+            .resolve(42, None)
             .unwrap();
         let data = Vectors {
             dim: 768,

@@ -3,6 +3,7 @@
 //! Everything but the vectors is encoded once, when the operation is built; a request is a copy of
 //! that with its vectors put in place.
 
+mod reply;
 mod template;
 
 use std::sync::Arc;
@@ -11,11 +12,14 @@ use bytes::Bytes;
 use prost::Message;
 use toml::{Table, Value};
 
-use self::template::Template;
+use self::{
+    reply::{ReturnedReply, SearchReply, per_query, scores},
+    template::Template,
+};
 use super::{
     Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
-    OperationError, OperationErrors, Replies, RequestKey, Returned, ReturnedIds, RowUse,
-    VectorField,
+    OperationError, OperationErrors, PrimaryKey, Replies, RequestKey, Returned, ReturnedIds,
+    RowUse, VectorField,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
@@ -27,13 +31,15 @@ use crate::{
     keys::{DefaultValue, Key, Kind, all},
     milvus::{
         Call, CallError, CallFailure, Method, check_status, methods,
-        proto::{DslType, Ids, KeyValuePair, SearchRequest, Status, ids::IdField},
+        proto::{DslType, KeyValuePair, SearchRequest, ids::IdField},
     },
     vector_type::VectorType,
 };
 
-/// Most results of one query vector, and most query vectors of one request.
-const MAX_LIMIT: i64 = 16_384;
+/// Most results of one query vector: above 16,384 Milvus needs a property of the collection.
+const MAX_LIMIT: i64 = 1_000_000;
+/// Most query vectors of one request.
+const MAX_QUERIES: i64 = 16_384;
 /// Largest message that Milvus' proxy receives.
 const MAX_BODY: usize = 64 << 20;
 
@@ -48,12 +54,13 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "limit",
             Kind::integer(1, MAX_LIMIT),
             DefaultValue::Integer(10),
-            "neighbours to return per query vector",
+            "neighbours to return per query vector; above 16,384 the collection needs the property \
+             query_mode = \"large_topk\"",
         )
         .answers(&["top_k", "topk", "k"]),
         Key::new(
             "nq",
-            Kind::integer(1, MAX_LIMIT),
+            Kind::integer(1, MAX_QUERIES),
             DefaultValue::Integer(1),
             "query vectors of one request",
         ),
@@ -116,6 +123,13 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "partitions to search in",
         )
         .answers(&["partition_names", "partition_name"]),
+        Key::new(
+            "vector_field",
+            Kind::TEXT,
+            DefaultValue::None("the collection's vector_field"),
+            "vector field to search, by the queries of its own data set",
+        )
+        .answers(&["anns_field"]),
     ],
     rows: RowUse::Reads,
     counts_rows: false,
@@ -139,6 +153,7 @@ struct SearchKeys {
     ignore_growing: bool,
     group_by_field: Option<String>,
     partitions: Vec<String>,
+    vector_field: Option<String>,
 }
 
 #[derive(Debug)]
@@ -149,58 +164,12 @@ struct Search {
     limit: u64,
     /// Or why there is none.
     recall: Result<Recall, String>,
+    key: PrimaryKey,
     keep_ids: bool,
     /// Whether the collection may hold other rows than the data set.
     reused: bool,
     /// Whether scores are not rounded.
     exact_scores: bool,
-}
-
-/// The fields of `SearchResults` that are looked at: the rest is skipped without being copied.
-#[derive(Clone, PartialEq, Message)]
-struct SearchReply {
-    #[prost(message, optional, tag = "1")]
-    status: Option<Status>,
-    #[prost(message, optional, tag = "2")]
-    results: Option<SearchHits>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct SearchHits {
-    #[prost(message, optional, tag = "5")]
-    ids: Option<Ids>,
-    #[prost(int64, repeated, tag = "6")]
-    topks: Vec<i64>,
-}
-
-/// The fields that are kept where the scenario wants them.
-#[derive(Clone, PartialEq, Message)]
-struct ReturnedReply {
-    #[prost(message, optional, tag = "2")]
-    results: Option<ReturnedHits>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ReturnedHits {
-    #[prost(float, repeated, tag = "4")]
-    scores: Vec<f32>,
-    #[prost(message, optional, tag = "5")]
-    ids: Option<Ids>,
-    #[prost(int64, repeated, tag = "6")]
-    topks: Vec<i64>,
-}
-
-/// The scores of a reply alone.
-#[derive(Clone, PartialEq, Message)]
-struct ScoredReply {
-    #[prost(message, optional, tag = "2")]
-    results: Option<Scores>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Scores {
-    #[prost(float, repeated, tag = "4")]
-    scores: Vec<f32>,
 }
 
 impl Operation for Search {
@@ -245,12 +214,18 @@ impl Operation for Search {
         check_status(reply.status.as_ref())?;
         let hits = reply.results.unwrap_or_default();
         let ids = match hits.ids.and_then(|ids| ids.id_field) {
-            Some(IdField::IntId(ids)) => ids.data,
-            Some(IdField::StrId(ids)) => {
-                return Ok(Finished {
-                    rows: saturated(ids.data.len()),
-                    recall: f32::NAN,
-                });
+            Some(ids) => {
+                let rows = saturated(count_of(&ids));
+                match self.key.rows_of(ids) {
+                    Some(ids) => ids,
+                    // Keys of another type than the scenario says.
+                    None => {
+                        return Ok(Finished {
+                            rows,
+                            recall: f32::NAN,
+                        });
+                    }
+                }
             }
             None => Vec::new(),
         };
@@ -319,52 +294,15 @@ impl Search {
     }
 }
 
-/// The scores of `rows` rows; none where there are not as many.
-fn scores(body: Bytes, rows: usize) -> Vec<f32> {
-    let found = ScoredReply::decode(body)
-        .ok()
-        .and_then(|reply| reply.results)
-        .unwrap_or_default()
-        .scores;
-    if found.len() == rows {
-        found
-    } else {
-        Vec::new()
+fn count_of(ids: &IdField) -> usize {
+    match ids {
+        IdField::IntId(ids) => ids.data.len(),
+        IdField::StrId(ids) => ids.data.len(),
     }
 }
 
 fn saturated(rows: usize) -> u32 {
     u32::try_from(rows).unwrap_or(u32::MAX)
-}
-
-/// Cuts the ids of all `nq` queries into those of each.
-fn per_query<'a>(ids: &'a [i64], topks: &[i64], nq: usize) -> Result<Vec<&'a [i64]>, CallFailure> {
-    // A server that leaves the counts out can only be understood with one query.
-    if topks.is_empty() && (nq == 1 || ids.is_empty()) {
-        return Ok(std::iter::once(ids)
-            .chain(std::iter::repeat(&[][..]))
-            .take(nq)
-            .collect());
-    }
-    let mut left = ids;
-    let mut parts = Vec::with_capacity(nq);
-    for count in topks {
-        let part = usize::try_from(*count)
-            .ok()
-            .and_then(|count| left.split_at_checked(count));
-        let Some((part, rest)) = part else { break };
-        parts.push(part);
-        left = rest;
-    }
-    if parts.len() == nq && topks.len() == nq && left.is_empty() {
-        return Ok(parts);
-    }
-    let text = format!(
-        "topks {:?} do not fit {} ids of {nq} queries",
-        &topks[..topks.len().min(10)],
-        ids.len()
-    );
-    Err(CallFailure::new(CallError::BadReply, &text))
 }
 
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {
@@ -374,21 +312,23 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let mut places = Places::of(context.values);
     keys.filter = places.expression("filter", keys.filter)?;
     keys.partitions = places.names("partitions", keys.partitions)?;
+    let vector = searched(shape, keys.vector_field.as_deref())?;
     let ((), dataset, template) = all((
-        check_search_params(&shape.vector.index, &keys.params, keys.limit),
-        queries_of(shape).map_err(OperationErrors::from),
-        template(shape, &keys),
+        check_search_params(&vector.index, &keys.params, keys.limit),
+        queries_of(vector).map_err(OperationErrors::from),
+        template(shape, vector, &keys),
     ))?;
     let recall = match not_all_rows.or(context.truth_fails) {
         _ if dataset.truth().is_none() => Err("its data set has no `truth`".to_owned()),
         Some(why) => Err(why),
-        None => Recall::new(&*dataset, &shape.vector.metric, keys.limit as usize)?,
+        None => Recall::new(&*dataset, &vector.metric, keys.limit as usize)?,
     };
     Ok(Arc::new(Search {
         dataset,
         template,
         drawing: places.drawing(),
         recall,
+        key: shape.key.clone(),
         keep_ids: context.keep_ids,
         reused: context.reused,
         exact_scores: keys.round_decimal < 0,
@@ -396,36 +336,64 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     }))
 }
 
-/// The data set, if it has query vectors that fit the collection.
-fn queries_of(shape: &CollectionShape) -> Result<Arc<dyn Dataset>, OperationError> {
-    let data = shape.vector.data.clone();
+/// The vector field of this name, the main one where none is given.
+fn searched<'a>(
+    shape: &'a CollectionShape,
+    name: Option<&str>,
+) -> Result<&'a VectorField, OperationError> {
+    let Some(name) = name else {
+        return Ok(&shape.vector);
+    };
+    match shape.vectors().find(|vector| vector.name == name) {
+        Some(vector) => Ok(vector),
+        None => {
+            let names: Vec<&str> = shape.vectors().map(|vector| vector.name.as_str()).collect();
+            refuse(
+                "vector_field",
+                format!(
+                    "is {name:?}, which is not a vector field of collection {}; it has: {}",
+                    shape.name,
+                    names.join(", ")
+                ),
+            )
+        }
+    }
+}
+
+/// The data set, if it has query vectors that fit the field.
+fn queries_of(vector: &VectorField) -> Result<Arc<dyn Dataset>, OperationError> {
+    let data = vector.data.clone();
     let Some(dataset) = data.filter(|dataset| dataset.queries() > 0) else {
         return refuse(
             "",
             "has no query vectors: give its collection a data set with queries (`data`)",
         );
     };
-    let is_dense = shape.vector.vector_type != VectorType::Sparse;
-    if is_dense && shape.vector.dim != dataset.dim() {
+    let is_dense = vector.vector_type != VectorType::Sparse;
+    if is_dense && vector.dim != dataset.dim() {
         return refuse(
             "",
             format!(
                 "has query vectors of dimension {}, its collection has {}: use another data set",
                 dataset.dim(),
-                shape.vector.dim
+                vector.dim
             ),
         );
     }
     Ok(dataset)
 }
 
-fn template(shape: &CollectionShape, keys: &SearchKeys) -> Result<Template, OperationErrors> {
-    let request = search_request(shape, keys).map_err(OperationErrors::from);
+fn template(
+    shape: &CollectionShape,
+    vector: &VectorField,
+    keys: &SearchKeys,
+) -> Result<Template, OperationErrors> {
+    let request = search_request(shape, vector, keys).map_err(OperationErrors::from);
     let (request, ()) = all((
         request,
-        check_nq(&shape.vector, keys.nq).map_err(OperationErrors::from),
+        check_nq(vector, keys.nq).map_err(OperationErrors::from),
     ))?;
-    Ok(Template::new(request, &shape.vector, keys.nq))
+    Ok(Template::new(request, vector, keys.nq))
 }
 
 /// Refuses requests that may be larger than Milvus takes.
@@ -485,24 +453,26 @@ fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {
         ignore_growing: keys.flag("ignore_growing")?,
         group_by_field: keys.text("group_by_field")?,
         partitions: keys.texts("partitions")?,
+        vector_field: keys.text("vector_field")?,
     })
 }
 
 /// The request without its vectors.
 fn search_request(
     shape: &CollectionShape,
+    vector: &VectorField,
     keys: &SearchKeys,
 ) -> Result<SearchRequest, OperationError> {
     let read = ReadConsistency::new(keys.consistency);
     let mut search_params = vec![
-        ("anns_field", shape.vector.name.clone()),
+        ("anns_field", vector.name.clone()),
         ("topk", keys.limit.to_string()),
         // Milvus 2.3 fails without this one, even where there is nothing to say.
         ("params", json_params(&keys.params)?),
         ("round_decimal", keys.round_decimal.to_string()),
     ];
-    if !shape.vector.metric.is_empty() {
-        search_params.push(("metric_type", shape.vector.metric.clone()));
+    if !vector.metric.is_empty() {
+        search_params.push(("metric_type", vector.metric.clone()));
     }
     if keys.ignore_growing {
         search_params.push(("ignore_growing", "true".into()));

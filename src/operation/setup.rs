@@ -2,15 +2,21 @@
 //!
 //! When they are sent, and what is waited for between them, is not decided here.
 
+use std::collections::BTreeMap;
+
 use prost::Message;
 
-use super::{CollectionShape, IndexShape, draw::text_hash, fields::data_type};
+use super::{
+    CollectionShape, IndexShape, PrimaryKey, RowKeyValues, ScalarField,
+    draw::text_hash,
+    fields::{data_type, value_field},
+};
 use crate::{
     milvus::proto::{
         CollectionSchema, CreateAliasRequest, CreateCollectionRequest, CreateIndexRequest,
-        DataType, DescribeIndexRequest, DropAliasRequest, DropCollectionRequest, FieldSchema,
-        FlushRequest, GetFlushStateRequest, GetLoadStateRequest, KeyValuePair,
-        LoadCollectionRequest, QueryRequest, ReleaseCollectionRequest,
+        DescribeIndexRequest, DropAliasRequest, DropCollectionRequest, FieldSchema, FlushRequest,
+        GetFlushStateRequest, GetLoadStateRequest, KeyValuePair, LoadCollectionRequest,
+        QueryRequest, ReleaseCollectionRequest,
     },
     vector_type::VectorType,
 };
@@ -21,7 +27,13 @@ pub fn create_collection(shape: &CollectionShape, description: &str) -> CreateCo
     let id = FieldSchema {
         name: shape.key.name.clone(),
         is_primary_key: true,
-        data_type: DataType::Int64 as i32,
+        data_type: shape.key.data_type() as i32,
+        type_params: shape
+            .key
+            .max_length
+            .map(|length| pair("max_length", length))
+            .into_iter()
+            .collect(),
         ..FieldSchema::default()
     };
     let vectors = shape.vectors().map(|vector| FieldSchema {
@@ -33,20 +45,12 @@ pub fn create_collection(shape: &CollectionShape, description: &str) -> CreateCo
         },
         ..FieldSchema::default()
     });
-    let scalars = shape.fields.iter().map(|field| FieldSchema {
-        name: field.name.clone(),
-        data_type: data_type(field.scalar_type) as i32,
-        type_params: field
-            .max_length
-            .map(|length| pair("max_length", length))
-            .into_iter()
-            .collect(),
-        ..FieldSchema::default()
-    });
+    let scalars = shape.fields.iter().map(scalar_schema);
     let schema = CollectionSchema {
         name: shape.name.clone(),
         description: description.to_owned(),
         fields: std::iter::once(id).chain(vectors).chain(scalars).collect(),
+        enable_dynamic_field: shape.dynamic.is_some(),
         ..CollectionSchema::default()
     };
     CreateCollectionRequest {
@@ -56,7 +60,31 @@ pub fn create_collection(shape: &CollectionShape, description: &str) -> CreateCo
         shards_num: i32::try_from(shape.shards).unwrap_or(i32::MAX),
         // Always sent: what is left out would be Strong.
         consistency_level: shape.consistency.level() as i32,
-        ..CreateCollectionRequest::default()
+        properties: pairs_of(&shape.properties).collect(),
+        num_partitions: i64::from(shape.partitions),
+    }
+}
+
+fn scalar_schema(field: &ScalarField) -> FieldSchema {
+    let element = field.element.map_or(0, |element| data_type(element) as i32);
+    let lengths = [
+        ("max_length", field.max_length),
+        ("max_capacity", field.max_capacity),
+    ];
+    let lengths = lengths
+        .into_iter()
+        .filter_map(|(key, length)| Some(pair(key, length?)));
+    let default = field.default.as_ref();
+    FieldSchema {
+        name: field.name.clone(),
+        data_type: data_type(field.scalar_type) as i32,
+        element_type: element,
+        type_params: pairs_of(&field.properties).chain(lengths).collect(),
+        default_value: default.and_then(|value| value_field(field.scalar_type, value)),
+        is_partition_key: field.partition_key,
+        is_clustering_key: field.clustering_key,
+        nullable: field.nullable,
+        ..FieldSchema::default()
     }
 }
 
@@ -229,7 +257,47 @@ pub fn fingerprint(shape: &CollectionShape, data: &str) -> String {
             field.values
         ));
     }
+    text.push_str(&more_of(shape));
     format!("{:016x}", text_hash(&text))
+}
+
+/// What fields and collections have of late: nothing of those that have none of it, so that they
+/// keep their fingerprint.
+fn more_of(shape: &CollectionShape) -> String {
+    let mut text = String::new();
+    for field in &shape.fields {
+        let more = format!(
+            "{:?} {:?} {} {:?} {} {} {:?}",
+            field.element,
+            field.max_capacity,
+            field.nullable,
+            field.default,
+            field.partition_key,
+            field.clustering_key,
+            field.properties
+        );
+        if more != "None None false None false false {}" {
+            text.push_str(&format!("more of {} {more}\n", field.name));
+        }
+    }
+    if (shape.key.max_length, &shape.key.keys) != (None, &RowKeyValues::RowNumber) {
+        let PrimaryKey {
+            max_length, keys, ..
+        } = &shape.key;
+        text.push_str(&format!("key {max_length:?} {keys:?}\n"));
+    }
+    let more = format!(
+        "{:?} {} {:?}",
+        shape.dynamic, shape.partitions, shape.properties
+    );
+    if more != "None 0 {}" {
+        text.push_str(&format!("more {more}\n"));
+    }
+    text
+}
+
+fn pairs_of(properties: &BTreeMap<String, String>) -> impl Iterator<Item = KeyValuePair> {
+    properties.iter().map(|(key, value)| pair(key, value))
 }
 
 fn pair(key: &str, value: impl ToString) -> KeyValuePair {

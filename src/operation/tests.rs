@@ -67,7 +67,10 @@ pub(super) fn shape() -> CollectionShape {
     CollectionShape {
         database: "db".into(),
         name: "words".into(),
-        key: PrimaryKey { name: "id".into() },
+        key: PrimaryKey {
+            name: "id".into(),
+            ..PrimaryKey::default()
+        },
         vector: VectorField {
             name: "vector".into(),
             dim: 2,
@@ -81,6 +84,9 @@ pub(super) fn shape() -> CollectionShape {
         more_vectors: Vec::new(),
         consistency: Consistency::Bounded,
         fields: Vec::new(),
+        dynamic: None,
+        partitions: 0,
+        properties: std::collections::BTreeMap::new(),
         shards: 1,
         replicas: 1,
     }

@@ -63,19 +63,15 @@ impl Operation for Upsert {
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
         let number = key.earlier.saturating_add(key.seq);
         let turns = number.saturating_mul(self.batch);
-        let keys = (0..self.batch).map(|at| self.row_keys.in_turn(turns.saturating_add(at)) as i64);
+        let batch = usize::try_from(self.batch).unwrap_or(usize::MAX);
+        let keys = (0..batch).map(|at| self.row_keys.in_turn(turns.saturating_add(at as u64)));
         // Rows that follow one another are read at once.
         let firsts = self.shape.rows().saturating_sub(self.batch) + 1;
         let first = draw::below(key.hash, firsts);
         let given = self.drawing.as_ref().map(|drawing| drawing.fields(key));
         Ok(Call {
             method: &methods::UPSERT,
-            body: rows::encode(
-                &self.shape,
-                keys.collect(),
-                first,
-                &given.unwrap_or_default(),
-            )?,
+            body: rows::encode(&self.shape, keys, first, &given.unwrap_or_default())?,
         })
     }
 
@@ -165,7 +161,7 @@ mod tests {
         let rank = "name = 'rank'\ntype = 'Int64'";
         let rank = toml::from_str::<ScalarFieldOptions>(rank).unwrap();
         let shape = CollectionShape {
-            fields: vec![rank.resolve(42).unwrap()],
+            fields: vec![rank.resolve(42, None).unwrap()],
             ..holding(shape(), seven_rows())
         };
         OperationContext {

@@ -19,6 +19,7 @@ pub use distributions::VALUE_KEYS;
 pub use drawing::Drawing;
 pub(super) use drawing::{Places, followed};
 pub use split::{MOST_CLASSES, SPLIT_KEYS, Split};
+pub(super) use text::escape;
 
 use self::distributions::{Distribution, Drawn, Extent, Place, Reader};
 use super::{OperationError, OperationErrors, RequestKey, draw, keys::refuse};

@@ -1,18 +1,19 @@
 //! `[collections.<name>]`: schema, index, rows, what preparation does.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     AccessPlan, CollectionPlan, MilvusPlan, PrepareMode, WorkloadPlan, data::Source,
     planned::Planned, schedule::text_hash,
 };
 use crate::{
-    dataset::{Dataset, identity},
+    dataset::{self, Dataset, identity},
     keys::{all, each, nearest, needs},
     operation::{
-        CollectionShape, Consistency, IndexOptions, IndexShape, OperationError, OperationErrors,
-        PrimaryKey, RowChange, RowUse, ScalarField, ScalarFieldOptions, VectorField,
-        default_metric, known_metric,
+        CollectionShape, Consistency, FieldValues, IndexOptions, IndexShape, KEY_TYPES, KeyOptions,
+        OperationError, OperationErrors, PrimaryKey, RowChange, RowUse, ScalarField,
+        ScalarFieldOptions, VectorField, collection_properties, default_metric, dynamic_values,
+        known_metric,
     },
     scenario::{InitialRows, Scenario, ScenarioError, Section, choose, quoted},
     vector_type::VectorType,
@@ -117,7 +118,7 @@ impl Builder<'_> {
         let vector_type = self.vector_type();
         let dataset = self.dataset(mode, &vector_type);
         let initial_rows = self.initial_rows(mode, &dataset);
-        let shape = self.shape(vector_type, dataset);
+        let shape = self.shape(mode, vector_type, dataset);
         let keep = self.keep(mode);
         let (prepare, shape, initial_rows, keep, ready_timeout) = all((
             prepare,
@@ -283,8 +284,35 @@ impl Builder<'_> {
         })
     }
 
+    /// The vector fields of `vectors`.
+    fn more_vectors(&self, mode: Option<PrepareMode>) -> Result<Vec<VectorField>, ScenarioError> {
+        let list = self.table.sections_within("vectors", "a collection")?;
+        each(list.iter().map(|table| {
+            let one = Builder { table, ..*self };
+            let vector_type = one.vector_type();
+            let data = one.dataset(mode, &vector_type);
+            one.vector(one.name_of_vector(), vector_type, data)
+        }))
+    }
+
+    fn name_of_vector(&self) -> Result<String, ScenarioError> {
+        let table = self.table;
+        let Some(name) = table.text("name")? else {
+            let story = "has no `name`; write for example { name = \"image\", data = \"images\" }";
+            return Err(table.lacks(&["name"], story));
+        };
+        if is_identifier(&name.value) {
+            return Ok(name.value);
+        }
+        Err(name.error(format!(
+            "is {}, Milvus allows at most 255 letters, digits and `_`, not beginning with a digit",
+            quoted(&name.value)
+        )))
+    }
+
     fn shape(
         &self,
+        mode: Option<PrepareMode>,
         vector_type: Result<Option<VectorType>, ScenarioError>,
         data: Result<Data, ScenarioError>,
     ) -> Result<CollectionShape, ScenarioError> {
@@ -293,19 +321,32 @@ impl Builder<'_> {
             Consistency::named(&name).map_err(|error| self.located(&error.into()))
         });
         let vector = self.vector(field_name(table, "vector_field"), vector_type, data);
-        let names = all((self.name(), field_name(table, "id_field"), self.fields()));
-        let numbers = all((table.written_integer("shards"), table.integer("replicas")));
-        let (vector, consistency, names, (shards, replicas)) =
-            all((vector, consistency, names, numbers))?;
-        let (name, id_field, fields) = names;
+        let names = all((
+            self.name(),
+            self.key(),
+            self.fields(),
+            self.more_vectors(mode),
+        ));
+        let numbers = all((
+            table.written_integer("shards"),
+            table.integer("replicas"),
+            self.partitions(),
+        ));
+        let more = all((self.dynamic(), self.properties()));
+        let (vector, consistency, names, (shards, replicas, partitions), (dynamic, properties)) =
+            all((vector, consistency, names, numbers, more))?;
+        let (name, key, fields, more_vectors) = names;
         Ok(CollectionShape {
             database: self.milvus.database.clone().unwrap_or_default(),
             name,
-            key: PrimaryKey { name: id_field },
+            key,
             vector,
-            more_vectors: Vec::new(),
+            more_vectors,
             consistency,
             fields,
+            dynamic,
+            partitions,
+            properties,
             shards: shards.unwrap_or(0) as u32,
             replicas: replicas as u32,
         })
@@ -373,8 +414,7 @@ impl Builder<'_> {
             ))),
             _ => Ok(()),
         };
-        let list = table.sections_within("fields", "a collection")?;
-        let fields = list.iter().map(|at| {
+        let mut is_new = |at: &Section| {
             let name = at.text("name").ok().flatten().map(|name| name.value);
             let is_new = match &name {
                 Some(name) if names.contains(name) => Err(at.error(format!(
@@ -383,10 +423,116 @@ impl Builder<'_> {
                 _ => Ok(()),
             };
             names.extend(name);
-            all((field(at, self.seed), is_new)).map(|(field, ())| field)
+            is_new
+        };
+        let vectors = table.sections_within("vectors", "a collection")?;
+        let vectors = each(vectors.iter().map(&mut is_new));
+        let list = table.sections_within("fields", "a collection")?;
+        let fields = list.iter().map(|at| {
+            let is_new = is_new(at);
+            all((field(at, self.seed, self.source()), is_new)).map(|(field, ())| field)
         });
         let fields = each(fields);
-        all((fields, differ)).map(|(fields, ())| fields)
+        let (fields, _, ()) = all((fields, vectors, differ))?;
+        one_at_most(&list, &fields, "partition_key", |field| field.partition_key)?;
+        one_at_most(&list, &fields, "clustering_key", |field| {
+            field.clustering_key
+        })?;
+        Ok(fields)
+    }
+
+    /// The primary key.
+    fn key(&self) -> Result<PrimaryKey, ScenarioError> {
+        let table = self.table;
+        let (name, type_name, values, max_length) = all((
+            field_name(table, "id_field"),
+            table.text("id_type"),
+            table.toml("id_values"),
+            table.written_integer("id_max_length"),
+        ))?;
+        let type_name = type_name
+            .map(|at| choose(&at, "type of primary keys", &KEY_TYPES, |name| name).copied())
+            .transpose()?;
+        let options = KeyOptions {
+            name,
+            type_name: type_name.map(str::to_owned),
+            values: values.map(|at| at.value),
+            max_length,
+        };
+        let key = options.resolve(self.source());
+        key.map_err(|error| self.located(&error.into()))
+    }
+
+    /// The data set that `data` names, if there is such a one.
+    fn source(&self) -> Option<&dataset::Source> {
+        let name = self.table.text("data").ok().flatten()?;
+        let mut sources = self.sources.right.iter();
+        sources
+            .find(|source| source.name == name.value)
+            .map(|source| &source.data)
+    }
+
+    /// What rows hold in the dynamic field; None without one.
+    fn dynamic(&self) -> Result<Option<FieldValues>, ScenarioError> {
+        let is_dynamic = self
+            .table
+            .written_flag("dynamic")
+            .is_some_and(|at| at.value);
+        let values = self.table.toml("dynamic_values")?;
+        match (&values, is_dynamic) {
+            (Some(at), false) => {
+                Err(at
+                    .error("is given, but the collection has no dynamic field: set dynamic = true"))
+            }
+            (None, false) => Ok(None),
+            (_, true) => {
+                let written = values.as_ref().map(|at| &at.value);
+                let found = dynamic_values(written, self.seed, self.source());
+                found.map(Some).map_err(|error| {
+                    let rest = error.key.trim_start_matches("values");
+                    let place = self.table.place_or_child("dynamic_values");
+                    let place = match rest.trim_start_matches('.') {
+                        "" => place,
+                        rest => place.child(rest),
+                    };
+                    place.error(&error.message)
+                })
+            }
+        }
+    }
+
+    fn properties(&self) -> Result<BTreeMap<String, String>, ScenarioError> {
+        let Some(at) = self.table.toml("properties")? else {
+            return Ok(BTreeMap::new());
+        };
+        let toml::Value::Table(table) = &at.value else {
+            return Ok(BTreeMap::new());
+        };
+        collection_properties(table).map_err(|error| {
+            let rest = error.key.trim_start_matches("properties.");
+            at.place.child(rest).error(&error.message)
+        })
+    }
+
+    /// Partitions by the partition key, which there must be.
+    fn partitions(&self) -> Result<u32, ScenarioError> {
+        let Some(partitions) = self.table.written_integer("partitions")? else {
+            return Ok(0);
+        };
+        let list = self.table.sections_within("fields", "a collection")?;
+        let has_key = list.iter().any(|field| {
+            field
+                .written_flag("partition_key")
+                .is_some_and(|at| at.value)
+        });
+        if has_key {
+            return Ok(partitions as u32);
+        }
+        let place = self.table.place_or_child("partitions");
+        Err(place.error(format!(
+            "is {partitions}, but no field is the partition key: set partition_key = true on one \
+             of fields"
+        )))
     }
 
     /// Rows that preparation inserts; `prepare` is None where it is refused.
@@ -450,11 +596,43 @@ impl Builder<'_> {
             ),
             format!("{} {rows} {data}", shape.consistency.name()),
             fields.join("\n"),
+            format!(
+                "{:?} {} {:?} {:?} {:?}",
+                shape.dynamic,
+                shape.partitions,
+                shape.properties,
+                shape.key.max_length,
+                shape.key.keys
+            ),
+            self.of_vectors(shape)?,
         ];
         Ok(format!(
             "{:016x}",
             super::schedule::text_hash(&parts.join("\n"))
         ))
+    }
+
+    /// What the vector fields besides the main one hold.
+    fn of_vectors(&self, shape: &CollectionShape) -> Result<String, ScenarioError> {
+        let one = |vector: &VectorField| {
+            let data = vector.data.as_deref().map(identity).transpose();
+            let data = data
+                .map_err(|error| self.table.error(format!("can't be used: {error}")))?
+                .unwrap_or_default();
+            let VectorField {
+                name,
+                vector_type,
+                dim,
+                metric,
+                index,
+                ..
+            } = vector;
+            Ok(format!(
+                "{name} {vector_type} {dim} {metric} {index:?} {data}"
+            ))
+        };
+        let all: Result<Vec<String>, ScenarioError> = shape.more_vectors.iter().map(one).collect();
+        Ok(all?.join("\n"))
     }
 
     /// Errors of the operations' checks, each at the key that it names.
@@ -532,25 +710,73 @@ fn index_options(index: &Section) -> Result<IndexOptions, ScenarioError> {
     })
 }
 
-fn field(table: &Section, seed: u64) -> Result<ScalarField, ScenarioError> {
+/// Milvus takes one key of a kind.
+fn one_at_most(
+    list: &[Section],
+    fields: &[ScalarField],
+    key: &str,
+    has: fn(&ScalarField) -> bool,
+) -> Result<(), ScenarioError> {
+    let mut having = list.iter().zip(fields).filter(|(_, field)| has(field));
+    let first = having.next();
+    match (first, having.next()) {
+        (Some((_, first)), Some((at, _))) => Err(at.place_or_child(key).error(format!(
+            "is true, as that of field {} is; Milvus allows one such field",
+            first.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn field(
+    table: &Section,
+    seed: u64,
+    data: Option<&dataset::Source>,
+) -> Result<ScalarField, ScenarioError> {
     let needed = |key: &str| {
         table.text(key)?.map(|text| text.value).ok_or_else(|| {
             let example = "write for example { name = \"rank\", type = \"Int64\" }";
             table.lacks(&[key], format!("has no `{key}`; {example}"))
         })
     };
-    let (name, type_name, max_length, values, index) = all((
+    let text = |key: &str| Ok(table.text(key)?.map(|text| text.value));
+    let number = |key: &str| Ok(table.number(key)?.map(|at| at.value));
+    let toml = |key: &str| Ok(table.toml(key)?.map(|at| at.value));
+    let values = toml("values");
+    let is_column = matches!(&values, Ok(Some(toml::Value::Table(values)))
+        if values.contains_key("column"));
+    let type_name = if is_column {
+        text("type")
+    } else {
+        needed("type").map(Some)
+    };
+    let types = all((
         needed("name"),
-        needed("type"),
-        table.number("max_length"),
-        table.toml("values"),
-        table.section("index").map(index_options).transpose(),
-    ))?;
+        type_name,
+        text("element"),
+        number("max_length"),
+        number("max_capacity"),
+    ));
+    let index = table.section("index").map(index_options).transpose();
+    let (types, values, default, properties, index) =
+        all((types, values, toml("default"), toml("properties"), index))?;
+    let (name, type_name, element, max_length, max_capacity) = types;
+    let flag = |key: &str| table.written_flag(key).is_some_and(|at| at.value);
     let options = ScalarFieldOptions {
         name,
         type_name,
-        max_length: max_length.map(|at| at.value),
-        values: values.map(|at| at.value),
+        element,
+        max_length,
+        max_capacity,
+        nullable: flag("nullable"),
+        default,
+        partition_key: flag("partition_key"),
+        clustering_key: flag("clustering_key"),
+        properties: match properties {
+            Some(toml::Value::Table(properties)) => properties,
+            _ => toml::Table::new(),
+        },
+        values,
         index,
     };
     // The error's key begins with `fields.<name>.`, which the place has already.
@@ -562,7 +788,7 @@ fn field(table: &Section, seed: u64) -> Result<ScalarField, ScenarioError> {
             .unwrap_or_default()
             .to_owned()
     };
-    options.resolve(seed).map_err(|errors| {
+    options.resolve(seed, data).map_err(|errors| {
         let mut mistakes = ScenarioError::told();
         for error in errors.iter() {
             mistakes.add(table.place.child(&key(error)).error(&error.message));

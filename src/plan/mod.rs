@@ -443,6 +443,8 @@ impl Plan {
             source: scenario.source.clone(),
         };
         mistakes.or(plan.check_parts(scenario), ());
+        let large = workloads::large_limits(&plan.workloads, &plan.collections);
+        plan.remarks.extend(large);
         plan.thresholds =
             thresholds::resolve(scenario, &plan, (&workloads, &phases), &mut mistakes);
         if mistakes.iter().len() > 0 {

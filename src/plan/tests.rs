@@ -8,6 +8,7 @@ mod arrivals;
 mod bad_input;
 #[path = "../../tests/support/beyond_schema.rs"]
 mod beyond_schema;
+mod columns;
 mod environment;
 mod files;
 mod fuzz;

@@ -10,6 +10,7 @@ use super::{
     keys::SCENARIO,
     phases,
     planned::Planned,
+    remark::{Remark, USUAL_LIMIT},
     values::{self, WrittenValues},
 };
 use crate::{
@@ -577,6 +578,26 @@ impl Builder<'_> {
         let truth = table.and_then(|table| table.place_of("truth"));
         truth.unwrap_or(&self.table.place).clone()
     }
+}
+
+/// Searches for more neighbours than Milvus returns without a property of the collection.
+pub(super) fn large_limits(
+    workloads: &[WorkloadPlan],
+    collections: &[CollectionPlan],
+) -> Vec<Remark> {
+    let large = workloads.iter().filter_map(|workload| {
+        let replies = workload.operation.replies()?;
+        let limit = replies.full_rows?.checked_div(replies.vectors)?;
+        let shape = &collections.get(workload.collection)?.shape;
+        let mode = shape.properties.get("query_mode");
+        (limit > USUAL_LIMIT && mode.is_none_or(|mode| mode != "large_topk")).then(|| {
+            Remark::LargeLimit {
+                name: workload.name.clone(),
+                limit,
+            }
+        })
+    });
+    large.collect()
 }
 
 /// Index of the collection among those that are right.

@@ -89,7 +89,7 @@ pub(super) fn warnings(plan: &Plan) -> Vec<Warning> {
             story: story.clone(),
         }),
         // Said when the scenario was read.
-        Remark::PortTaken { .. } | Remark::UnusedKey { .. } => None,
+        Remark::PortTaken { .. } | Remark::UnusedKey { .. } | Remark::LargeLimit { .. } => None,
     });
     debug.into_iter().chain(remarks).collect()
 }

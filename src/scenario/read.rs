@@ -133,7 +133,7 @@ impl Reader<'_> {
                 table(node)?;
                 Written::Toml(node.to_toml())
             }
-            Kind::Values | Kind::Form(_) => Written::Toml(node.to_toml()),
+            Kind::Values | Kind::Any | Kind::Form(_) => Written::Toml(node.to_toml()),
             Kind::Texts => {
                 let item = |node: &Node| Ok(at(node, text(node)?));
                 Written::Texts(each(list(node, row)?.iter().map(item))?)

@@ -140,7 +140,10 @@ macro_rules! oneofs {
 
 oneofs! {
     scalar_field::Data = schema::scalar_field::Data {
-        BoolData IntData LongData FloatData DoubleData StringData BytesData JsonData
+        BoolData IntData LongData FloatData DoubleData StringData BytesData ArrayData JsonData
+    }
+    value_field::Data = schema::value_field::Data {
+        BoolData IntData LongData FloatData DoubleData StringData BytesData
     }
     vector_field::Data = schema::vector_field::Data {
         FloatVector BinaryVector Float16Vector Bfloat16Vector SparseFloatVector Int8Vector
@@ -214,9 +217,10 @@ messages! {
     Status = common::Status { error_code reason code retriable detail }
     PlaceholderValue = common::PlaceholderValue { tag r#type values }
     PlaceholderGroup = common::PlaceholderGroup { placeholders }
+    ValueField = schema::ValueField { data }
     FieldSchema = schema::FieldSchema {
         field_id name is_primary_key description data_type type_params index_params auto_id
-        element_type is_dynamic is_partition_key is_clustering_key nullable is_function_output
+        element_type default_value is_dynamic is_partition_key is_clustering_key nullable is_function_output
     }
     CollectionSchema = schema::CollectionSchema {
         name description auto_id fields enable_dynamic_field properties
@@ -229,6 +233,7 @@ messages! {
     StringArray = schema::StringArray { data }
     BytesArray = schema::BytesArray { data }
     JsonArray = schema::JsonArray { data }
+    ArrayArray = schema::ArrayArray { data element_type }
     ScalarField = schema::ScalarField { data }
     SparseFloatArray = schema::SparseFloatArray { contents dim }
     VectorField = schema::VectorField { dim data }

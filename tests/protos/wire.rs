@@ -75,13 +75,15 @@ impl Golden {
         CollectionShape {
             database: String::new(),
             name: case["collection"].as_str().expect("a name").to_owned(),
-            key: PrimaryKey { name: "id".into() },
+            key: PrimaryKey {
+                name: "id".into(),
+                ..PrimaryKey::default()
+            },
             vector: vectors.next().expect("a vector field"),
             more_vectors: vectors.collect(),
             consistency: Consistency::Bounded,
-            fields: Vec::new(),
-            shards: 0,
             replicas: 1,
+            ..CollectionShape::default()
         }
     }
 }

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use milvus_bench::{
     analysis::{AREAS, AreaRow},
     dataset::DATASETS,
-    operation::OPERATIONS,
+    operation::{OPERATIONS, default_metric, indexes_of, metrics_of},
     plan::key_table,
     report::REPORTS,
     spans::SPAN_SOURCES,
+    vector_type::VectorType,
 };
 
 use crate::{
@@ -22,6 +23,42 @@ const TEST: &str = "readme";
 #[test]
 fn the_table_of_keys_is_the_programs() {
     check_generated("docs/reference/scenario.md", "keys", &key_table(), TEST);
+}
+
+#[test]
+fn the_table_of_vector_types_is_the_programs() {
+    let version = |(major, minor): (u32, u32)| format!("{major}.{minor}");
+    let mut text =
+        String::from("| type | since | metrics | index types |\n| --- | --- | --- | --- |\n");
+    for vector_type in VectorType::all() {
+        let default = default_metric(vector_type);
+        let mut metrics = metrics_of(vector_type);
+        metrics.sort_by_key(|metric| *metric != default);
+        let since = vector_type.since();
+        let indexes: Vec<String> = indexes_of(vector_type)
+            .into_iter()
+            .map(|(name, first)| {
+                if first > since {
+                    format!("{name} ({})", version(first))
+                } else {
+                    name.to_owned()
+                }
+            })
+            .collect();
+        let _ = writeln!(
+            text,
+            "| {vector_type} | {} | {} | {} |",
+            version(since),
+            metrics.join(", "),
+            indexes.join(", ")
+        );
+    }
+    check_generated(
+        "docs/reference/vector-types.md",
+        "vector-types",
+        &text,
+        TEST,
+    );
 }
 
 /// The row of `key` in the table of keys.
@@ -91,6 +128,41 @@ fn the_table_of_sources_is_the_programs() {
         );
     }
     check_generated("docs/your-milvus.md", "sources", &table, TEST);
+}
+
+#[test]
+fn the_table_of_data_formats_is_the_programs() {
+    let mut table =
+        "| `format` | files | true neighbours | what |\n| --- | --- | --- | --- |\n".to_owned();
+    let page = read("docs/data-formats.md");
+    let layouts = page.split("## Layouts").nth(1).expect("the layouts");
+    for entry in DATASETS {
+        let names: Vec<String> = entry
+            .extensions()
+            .iter()
+            .map(|extension| format!("`.{extension}`"))
+            .collect();
+        // What is made has no files, and no layout.
+        if names.is_empty() {
+            continue;
+        }
+        assert!(
+            layouts.contains(&format!("`{}`", entry.name)),
+            "{}",
+            entry.name
+        );
+        let neighbours = entry
+            .neighbours()
+            .map_or("none".to_owned(), |name| format!("`{name}`"));
+        let _ = writeln!(
+            table,
+            "| `{}` | {} | {neighbours} | {} |",
+            entry.name,
+            names.join(", "),
+            entry.summary
+        );
+    }
+    check_generated("docs/data-formats.md", "formats", &table, TEST);
 }
 
 /// The areas as rows of a table, with the sign that each has in a terminal.

@@ -13,6 +13,15 @@ const BEYOND: &[(&str, &[&str])] = &[
             "which is not a workload of the scenario",
             "which is not a phase of the scenario",
             "which is not a field of collection",
+            "which is not a vector field of collection",
+            "; Milvus allows one such field",
+            "but no field is the partition key",
+            "but the collection has no dynamic field",
+            "but the dynamic field holds tables of values",
+            "but row numbers have up to",
+            "but the primary key is an Int64",
+            "Array needs it",
+            "expected \"row-number\" or { column",
             "which the phase already has",
             " of another phase; names must differ",
             " of another field; names must differ",
@@ -93,8 +102,16 @@ const BEYOND: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "properties are those of Milvus, under any names",
+        &["properties.mmap.enabled` is"],
+    ),
+    (
         "it is in a file",
-        &["can't be used: ", "which is not a file"],
+        &[
+            "has no columns: formats with columns",
+            "can't be used: ",
+            "which is not a file",
+        ],
     ),
 ];
 

@@ -12,6 +12,8 @@ pub(super) mod i8bin;
 mod ibin;
 pub(super) mod jsonl;
 mod kept;
+#[cfg(any(test, fuzzing))]
+pub(super) mod mutated;
 pub(super) mod npy;
 pub(super) mod parquet;
 #[cfg(test)]

@@ -120,9 +120,9 @@ impl Rows {
             column.clear();
             let offset = self.header.length + (number * self.count + first) * width as u64;
             read_at(&self.file, offset, count * width as u64, &mut column)?;
-            let places = out[start + number as usize * width..].chunks_mut(row);
-            for (place, value) in places.zip(column.chunks_exact(width)) {
-                place[..width].copy_from_slice(value);
+            let (rows, place) = (out[start..].chunks_exact_mut(row), number as usize * width);
+            for (values, value) in rows.zip(column.chunks_exact(width)) {
+                values[place..place + width].copy_from_slice(value);
             }
         }
         Ok(())

@@ -123,10 +123,15 @@ pub(super) async fn wait_for_index(
     let mut wait = Wait::new(context, collection, "indexed");
     loop {
         let indexes = indexes(context, collection).await?;
-        let vector = of_vectors(&indexes, collection);
-        if vector.is_some_and(|index| served::covers(index, collection.initial_rows)) {
+        let covers = |index: &IndexDescription| served::covers(index, collection.initial_rows);
+        let of_field = |name: &str| indexes.iter().find(|index| index.field_name == name);
+        let mut vectors = collection.shape.vectors();
+        // The first that does not cover every row.
+        let waited_for = vectors.find(|vector| !of_field(&vector.name).is_some_and(covers));
+        let Some(waited_for) = waited_for else {
             break;
-        }
+        };
+        let vector = of_field(&waited_for.name);
         let mut seen = vector.map_or("no index yet".to_owned(), |index| {
             served::progress(index, collection.initial_rows)
         });

@@ -16,6 +16,7 @@ fn column_rows(column: &proto::FieldData) -> Option<usize> {
             Scalars::DoubleData(values) => values.data.len(),
             Scalars::StringData(values) => values.data.len(),
             Scalars::BytesData(values) => values.data.len(),
+            Scalars::ArrayData(values) => values.data.len(),
             Scalars::JsonData(values) => values.data.len(),
         }),
         Field::Vectors(vectors) => {
@@ -44,10 +45,14 @@ pub(super) fn check_columns(
         .iter()
         .filter(|field| !field.auto_id && !field.is_function_output && !field.is_dynamic)
     {
+        let may_lack_values = field.nullable || field.default_value.is_some();
         let Some(column) = columns
             .iter()
             .find(|column| column.field_name == field.name)
         else {
+            if may_lack_values {
+                continue;
+            }
             return refuse(
                 1100,
                 5,
@@ -81,8 +86,9 @@ pub(super) fn check_columns(
                 );
             }
         }
+        check_valid(column, field, num_rows)?;
         let found = column_rows(column);
-        if found != Some(num_rows as usize) {
+        if found != Some(rows_with_values(column, num_rows)) {
             return refuse(
                 1100,
                 5,
@@ -94,4 +100,31 @@ pub(super) fn check_columns(
         }
     }
     Ok(())
+}
+
+/// Rows that a column has values of.
+fn rows_with_values(column: &proto::FieldData, num_rows: u32) -> usize {
+    if column.valid_data.is_empty() {
+        num_rows as usize
+    } else {
+        column.valid_data.iter().filter(|valid| **valid).count()
+    }
+}
+
+/// A nullable field has a flag for each row, another has none, unless it has a default.
+fn check_valid(column: &proto::FieldData, field: &proto::FieldSchema, num_rows: u32) -> Answer<()> {
+    let (flags, may_have) = (
+        column.valid_data.len(),
+        field.nullable || field.default_value.is_some(),
+    );
+    let fits = flags == num_rows as usize && may_have || flags == 0 && !field.nullable;
+    if fits {
+        return Ok(());
+    }
+    let name = &field.name;
+    refuse(
+        1100,
+        5,
+        format!("the length of valid_data of field({name}) is wrong: invalid parameter"),
+    )
 }

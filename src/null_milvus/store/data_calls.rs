@@ -6,7 +6,7 @@ use super::{
     Answer, Collection, Store,
     columns::check_columns,
     ok, refuse,
-    rows::{Key, Row, dimension, primary, scalar_column},
+    rows::{Key, META, Row, dimension, primary, scalar_column},
     vectors::{self, vector_field},
 };
 use crate::{
@@ -118,7 +118,7 @@ impl Store {
         request: &proto::SearchRequest,
     ) -> Answer<proto::SearchResults> {
         let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
-        let topk = topk_of(request)?;
+        let topk = topk_of(request, collection.most_results())?;
         let queries = queries_of(request)?;
         let name = search_param(request, "anns_field").unwrap_or_default();
         let Some((place, vector_type, schema)) = vector_field(&collection.schema, name) else {
@@ -231,6 +231,16 @@ impl Collection {
         self.rows.remove(keys.iter());
     }
 
+    /// Most rows for each query of a search.
+    fn most_results(&self) -> usize {
+        let mut properties = self.properties.iter();
+        if properties.any(|pair| pair.key == "query_mode" && pair.value == "large_topk") {
+            1_000_000
+        } else {
+            16_384
+        }
+    }
+
     fn ids(&self, keys: &[Key]) -> Option<proto::Ids> {
         Some(proto::Ids {
             id_field: Some(self.rows.ids(keys)),
@@ -273,11 +283,14 @@ impl Collection {
     fn columns(&self, names: &[String], rows: &[&Row]) -> Vec<proto::FieldData> {
         let is_wanted =
             |field: &&proto::FieldSchema| field.is_primary_key || names.contains(&field.name);
+        let dynamic = self.schema.enable_dynamic_field && names.iter().any(|name| name == META);
+        let dynamic = dynamic.then(|| self.rows.dynamic_column(rows));
         self.schema
             .fields
             .iter()
             .filter(is_wanted)
             .map(|field| self.rows.column(field, rows))
+            .chain(dynamic)
             .collect()
     }
 }
@@ -331,7 +344,7 @@ fn search_param<'a>(request: &'a proto::SearchRequest, key: &str) -> Option<&'a 
 }
 
 /// How many rows a search asks for.
-fn topk_of(request: &proto::SearchRequest) -> Answer<usize> {
+fn topk_of(request: &proto::SearchRequest, most: usize) -> Answer<usize> {
     if search_param(request, "params").is_none() {
         return refuse(
             65535,
@@ -341,11 +354,11 @@ fn topk_of(request: &proto::SearchRequest) -> Answer<usize> {
     }
     let topk = search_param(request, "topk").unwrap_or_default();
     match topk.parse() {
-        Ok(topk) if (1..=16_384).contains(&topk) => Ok(topk),
+        Ok(topk) if (1..=most).contains(&topk) => Ok(topk),
         _ => refuse(
             65535,
             1,
-            format!("topk [{topk}] is invalid, should be in range [1, 16384]"),
+            format!("topk [{topk}] is invalid, should be in range [1, {most}]"),
         ),
     }
 }

@@ -1,15 +1,22 @@
 //! Filter expressions as far as they are read here: comparisons of a field with a literal, lists
 //! of values, and several of these joined by `and`.
 
+use crate::milvus::proto;
+
 /// A value of one field of one row.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar {
-    /// Nothing was sent for it, or it is of a kind that is not kept.
+    /// Nothing was sent for it.
     Missing,
+    /// A row without a value.
+    Null,
     Bool(bool),
     Int(i64),
     Float(f64),
     Text(String),
+    Json(Vec<u8>),
+    /// An array.
+    List(proto::ScalarField),
 }
 
 impl Scalar {
@@ -141,11 +148,27 @@ fn list(text: &str) -> Option<(Vec<Scalar>, &str)> {
     }
 }
 
+/// The text up to `quote`, and what follows that.
+fn quoted(text: &str, quote: char) -> Option<(Scalar, &str)> {
+    let (mut value, mut rest) = (String::new(), text.chars());
+    loop {
+        match rest.next()? {
+            found if found == quote => return Some((Scalar::Text(value), rest.as_str())),
+            '\\' => value.push(match rest.next()? {
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                other => other,
+            }),
+            other => value.push(other),
+        }
+    }
+}
+
 /// The literal that `text` begins with, and what follows it.
 fn literal(text: &str) -> Option<(Scalar, &str)> {
     if let Some(quote) = text.chars().next().filter(|c| ['"', '\''].contains(c)) {
-        let (value, rest) = text[1..].split_once(quote)?;
-        return Some((Scalar::Text(value.to_owned()), rest));
+        return quoted(&text[1..], quote);
     }
     let length = text
         .find(|c: char| !(c.is_alphanumeric() || ['+', '-', '.'].contains(&c)))

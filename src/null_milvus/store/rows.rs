@@ -11,6 +11,9 @@ use crate::milvus::proto::{
     self, DataType, field_data::Field, ids::IdField, scalar_field::Data as Scalars,
 };
 
+/// Name of the dynamic field.
+pub(super) const META: &str = "$meta";
+
 /// A primary key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
@@ -92,6 +95,7 @@ impl Rows {
                 .fields
                 .iter()
                 .map(|field| field.name.clone())
+                .chain(schema.enable_dynamic_field.then(|| META.to_owned()))
                 .collect(),
             key_field: schema.fields.iter().position(|field| field.is_primary_key),
             has_text_keys,
@@ -133,8 +137,13 @@ impl Rows {
         let mut values: Vec<Vec<Scalar>> = schema
             .fields
             .iter()
-            .map(|field| column(field).map(scalars).unwrap_or_default())
+            .map(|field| field_values(field, columns, count))
             .collect();
+        if schema.enable_dynamic_field {
+            let meta = columns.iter().find(|column| column.is_dynamic);
+            let meta = meta.and_then(|column| column.field.as_ref());
+            values.push(meta.map(scalars).unwrap_or_default());
+        }
         let fields = schema.fields.iter().filter(|_| self.is_exact);
         let mut vectors: Vec<Vec<Vec<u8>>> = fields
             .map(|field| {
@@ -209,7 +218,9 @@ impl Rows {
 
     /// None for an expression of a form that is not read, or of a field that is not there.
     pub(super) fn filter(&self, expression: &str) -> Option<Filter> {
-        let is_known = |(field, _): &(String, Test)| self.position(field).is_some();
+        let is_known = |(field, _): &(String, Test)| {
+            self.position(field).is_some() || self.position(META).is_some()
+        };
         Filter::parse(expression).filter(|filter| filter.all.iter().all(is_known))
     }
 
@@ -249,12 +260,43 @@ impl Rows {
         }
         self.iter()
             .filter(|row| {
-                filter.holds(|field| {
-                    self.position(field)
-                        .map_or(Scalar::Missing, |field| row.scalars[field].clone())
+                filter.holds(|field| match self.position(field) {
+                    Some(field) => row.scalars[field].clone(),
+                    None => self.of_dynamic(row, field),
                 })
             })
             .collect()
+    }
+
+    /// The value under `key` of the dynamic field.
+    fn of_dynamic(&self, row: &Row, key: &str) -> Scalar {
+        let meta = self.position(META).map(|field| &row.scalars[field]);
+        let Some(Scalar::Json(text)) = meta else {
+            return Scalar::Missing;
+        };
+        let found: Option<serde_json::Value> = serde_json::from_slice(text).ok();
+        match found.as_ref().and_then(|found| found.get(key)) {
+            Some(serde_json::Value::Bool(flag)) => Scalar::Bool(*flag),
+            Some(serde_json::Value::String(text)) => Scalar::Text(text.clone()),
+            Some(serde_json::Value::Number(number)) => match number.as_i64() {
+                Some(number) => Scalar::Int(number),
+                None => Scalar::Float(number.as_f64().unwrap_or(0.0)),
+            },
+            _ => Scalar::Missing,
+        }
+    }
+
+    /// The column of the dynamic field.
+    pub(super) fn dynamic_column(&self, rows: &[&Row]) -> proto::FieldData {
+        let field = proto::FieldSchema {
+            name: META.to_owned(),
+            data_type: DataType::Json.into(),
+            ..Default::default()
+        };
+        proto::FieldData {
+            is_dynamic: true,
+            ..self.column(&field, rows)
+        }
     }
 
     fn position(&self, field: &str) -> Option<usize> {
@@ -290,10 +332,15 @@ impl Rows {
             let rows: Vec<_> = rows.iter().map(|row| row.vector(place)).collect();
             return vectors::column(field, vector_type, &rows);
         }
-        let values: Vec<&Scalar> = match self.position(&field.name) {
+        let mut values: Vec<&Scalar> = match self.position(&field.name) {
             Some(position) => rows.iter().map(|row| &row.scalars[position]).collect(),
             None => vec![&Scalar::Missing; rows.len()],
         };
+        let mut valid_data = Vec::new();
+        if field.nullable {
+            valid_data = values.iter().map(|value| **value != Scalar::Null).collect();
+            values.retain(|value| **value != Scalar::Null);
+        }
         let ints = || values.iter().map(|value| int(value));
         let doubles = || values.iter().map(|value| float(value));
         let scalars = match data_type {
@@ -316,7 +363,11 @@ impl Rows {
                 data: values.iter().map(|value| text(value)).collect(),
             }),
             DataType::Json => Scalars::JsonData(proto::JsonArray {
-                data: vec![b"{}".to_vec(); rows.len()],
+                data: values.iter().map(|value| json(value)).collect(),
+            }),
+            DataType::Array => Scalars::ArrayData(proto::ArrayArray {
+                data: values.iter().map(|value| list(value)).collect(),
+                element_type: field.element_type,
             }),
             _ => Scalars::IntData(proto::IntArray {
                 data: ints()
@@ -324,7 +375,67 @@ impl Rows {
                     .collect(),
             }),
         };
-        scalar_column(&field.name, data_type, scalars)
+        proto::FieldData {
+            valid_data,
+            ..scalar_column(&field.name, data_type, scalars)
+        }
+    }
+}
+
+/// What each row holds of a field: a row without a value gets the default, or none.
+fn field_values(
+    field: &proto::FieldSchema,
+    columns: &[proto::FieldData],
+    count: usize,
+) -> Vec<Scalar> {
+    let column = columns
+        .iter()
+        .find(|column| column.field_name == field.name);
+    let lacking = match &field.default_value {
+        Some(value) => default_value(value),
+        None if field.nullable => Scalar::Null,
+        None => Scalar::Missing,
+    };
+    let Some(column) = column else {
+        return vec![lacking; count];
+    };
+    let values = column.field.as_ref().map(scalars).unwrap_or_default();
+    if column.valid_data.is_empty() {
+        return values;
+    }
+    let mut values = values.into_iter();
+    let value = |valid: &bool| {
+        let value = if *valid { values.next() } else { None };
+        value.unwrap_or_else(|| lacking.clone())
+    };
+    column.valid_data.iter().map(value).collect()
+}
+
+fn default_value(value: &proto::ValueField) -> Scalar {
+    use proto::value_field::Data;
+    match &value.data {
+        Some(Data::BoolData(value)) => Scalar::Bool(*value),
+        Some(Data::IntData(value)) => Scalar::Int(i64::from(*value)),
+        Some(Data::LongData(value)) => Scalar::Int(*value),
+        Some(Data::FloatData(value)) => Scalar::Float(f64::from(*value)),
+        Some(Data::DoubleData(value)) => Scalar::Float(*value),
+        Some(Data::StringData(value)) => Scalar::Text(value.clone()),
+        Some(Data::BytesData(value)) => Scalar::Json(value.clone()),
+        None => Scalar::Missing,
+    }
+}
+
+fn json(value: &Scalar) -> Vec<u8> {
+    match value {
+        Scalar::Json(text) => text.clone(),
+        _ => b"{}".to_vec(),
+    }
+}
+
+fn list(value: &Scalar) -> proto::ScalarField {
+    match value {
+        Scalar::List(values) => values.clone(),
+        _ => proto::ScalarField::default(),
     }
 }
 
@@ -379,6 +490,8 @@ fn scalars(field: &Field) -> Vec<Scalar> {
             .collect(),
         Scalars::DoubleData(values) => values.data.iter().copied().map(Scalar::Float).collect(),
         Scalars::StringData(values) => values.data.iter().cloned().map(Scalar::Text).collect(),
-        Scalars::BytesData(_) | Scalars::JsonData(_) => Vec::new(),
+        Scalars::JsonData(values) => values.data.iter().cloned().map(Scalar::Json).collect(),
+        Scalars::ArrayData(values) => values.data.iter().cloned().map(Scalar::List).collect(),
+        Scalars::BytesData(_) => Vec::new(),
     }
 }

@@ -1,14 +1,19 @@
-//! What rows hold: pure functions of the row id, as columns of an insert.
+//! What rows hold: pure functions of the row id, or cells of the data set.
 
-use super::super::{ScalarField, ScalarType, draw};
-use crate::milvus::proto::{
-    self, BoolArray, DataType, DoubleArray, FieldData, FloatArray, IntArray, JsonArray, LongArray,
-    StringArray, field_data::Field, scalar_field::Data,
+use super::{
+    FieldType,
+    cells::{self, Fit},
+};
+use crate::{
+    dataset::{DataColumn, DatasetError},
+    operation::{ScalarType, draw},
 };
 
 /// One value of a field.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldValue {
+    /// None: nothing is sent for the row.
+    Null,
     /// Of a Bool field.
     Bool(bool),
     /// Of an integer field, in the range of its type.
@@ -17,10 +22,27 @@ pub enum FieldValue {
     Float(f64),
     /// Of a VarChar field, or the JSON text of a JSON field.
     Text(String),
+    /// Of an Array field: its elements.
+    List(Vec<FieldValue>),
 }
 
-/// What the rows of a field hold: a pure function of the row id. `stream` is a hash of (seed, field
-/// name).
+impl FieldValue {
+    /// Bytes that it takes in an insert, at most.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            FieldValue::Null => 0,
+            FieldValue::Bool(_) => 1,
+            FieldValue::Int(_) => 10,
+            FieldValue::Float(_) => 8,
+            // A tag and up to three bytes of length before each.
+            FieldValue::Text(text) => text.len() + 5,
+            FieldValue::List(values) => 10 + values.iter().map(FieldValue::bytes).sum::<usize>(),
+        }
+    }
+}
+
+/// What the rows of a field hold: a pure function of the row id, or the cells of a column. `stream`
+/// is a hash of (seed, field name).
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldValues {
     /// The row id: as a number (modulo what the type holds, from 0), its digits, whether it is odd,
@@ -62,10 +84,103 @@ pub enum FieldValues {
         /// After the row id.
         suffix: String,
     },
+    /// Arrays of drawn elements.
+    List {
+        /// Hash of (seed, field name).
+        stream: u64,
+        /// Fewest elements.
+        min: u32,
+        /// Most elements.
+        max: u32,
+        /// Type of the elements.
+        element: ScalarType,
+        /// What they are drawn from.
+        elements: Box<FieldValues>,
+    },
+    /// The cells of a column of the data set, which begins again after its last row.
+    Column {
+        /// The column.
+        column: DataColumn,
+        /// Most bytes of one on the wire.
+        longest: usize,
+    },
+    /// JSON tables of the cells of columns.
+    Object {
+        /// The columns, at least one.
+        columns: Vec<DataColumn>,
+        /// Most bytes of one on the wire.
+        longest: usize,
+    },
+    /// Some rows hold none.
+    Nulls {
+        /// Hash of (seed, field name).
+        stream: u64,
+        /// Share of rows without a value.
+        share: f64,
+        /// What the others hold.
+        values: Box<FieldValues>,
+    },
 }
 
 impl FieldValues {
-    /// The value of row `row` of a field of type `scalar_type`.
+    /// The values of `count` rows from row `first` on.
+    ///
+    /// # Errors
+    /// The cells of a column can't be read, or are not what the field takes.
+    pub(super) fn of_rows(
+        &self,
+        fit: Fit,
+        first: u64,
+        count: u64,
+    ) -> Result<Box<dyn Iterator<Item = FieldValue> + '_>, DatasetError> {
+        Ok(match self {
+            FieldValues::Column { column, .. } => {
+                Box::new(fit.values(column, first, count)?.into_iter())
+            }
+            FieldValues::Object { columns, .. } => {
+                Box::new(cells::objects(columns, first, count)?.into_iter())
+            }
+            FieldValues::Nulls {
+                stream,
+                share,
+                values,
+            } => {
+                let values = values.of_rows(fit, first, count)?;
+                Box::new((first..).zip(values).map(|(row, value)| {
+                    if is_null(*stream, *share, row) {
+                        FieldValue::Null
+                    } else {
+                        value
+                    }
+                }))
+            }
+            _ => Box::new(
+                (first..first + count).map(move |row| self.value(fit.field_type.scalar_type, row)),
+            ),
+        })
+    }
+
+    /// Whether some rows hold none by the scenario.
+    pub(super) fn has_nulls(&self) -> bool {
+        matches!(self, FieldValues::Nulls { share, .. } if *share > 0.0)
+    }
+
+    /// Whether each is a table of values, where it is a JSON text.
+    pub(super) fn makes_objects(&self) -> bool {
+        let is_object =
+            |value: &FieldValue| matches!(value, FieldValue::Text(text) if text.starts_with('{'));
+        match self {
+            FieldValues::RowNumber | FieldValues::Object { .. } | FieldValues::Column { .. } => {
+                true
+            }
+            FieldValues::Constant(value) => is_object(value),
+            FieldValues::Choice { values, .. } => values.iter().all(is_object),
+            _ => false,
+        }
+    }
+
+    /// The value of row `row` of a field of type `scalar_type`; of columns, whose rows are read
+    /// together, none.
     #[must_use]
     pub fn value(&self, scalar_type: ScalarType, row: u64) -> FieldValue {
         let bits = |stream: u64| draw::mix(stream ^ draw::mix(row));
@@ -89,6 +204,34 @@ impl FieldValues {
             FieldValues::Text { prefix, suffix } => {
                 FieldValue::Text(format!("{prefix}{row}{suffix}"))
             }
+            FieldValues::List {
+                stream,
+                min,
+                max,
+                element,
+                elements,
+            } => {
+                let lengths = u64::from(max - min) + 1;
+                let length = u64::from(*min) + draw::below(bits(*stream), lengths);
+                // The first is that of the row, the others are those of rows far away.
+                let row_of = |at| {
+                    if at == 0 {
+                        row
+                    } else {
+                        draw::mix(row ^ draw::mix(at))
+                    }
+                };
+                let values = (0..length).map(|at| elements.value(*element, row_of(at)));
+                FieldValue::List(values.collect())
+            }
+            FieldValues::Nulls {
+                stream,
+                share,
+                values,
+            } if !is_null(*stream, *share, row) => values.value(scalar_type, row),
+            FieldValues::Column { .. } | FieldValues::Object { .. } | FieldValues::Nulls { .. } => {
+                FieldValue::Null
+            }
         }
     }
 
@@ -98,21 +241,37 @@ impl FieldValues {
             FieldValue::Text(text) => text.len(),
             _ => 0,
         };
+        let most_of = |values: &[FieldValue]| values.iter().map(FieldValue::bytes).max();
         let text = match self {
+            FieldValues::Column { longest, .. } | FieldValues::Object { longest, .. } => {
+                return *longest;
+            }
+            FieldValues::List {
+                max,
+                element,
+                elements,
+                ..
+            } => return 10 + *max as usize * elements.max_bytes(*element),
+            FieldValues::Nulls { values, .. } => return 1 + values.max_bytes(scalar_type),
+            FieldValues::Constant(value @ FieldValue::List(_)) => return value.bytes(),
+            FieldValues::Choice { values, .. } if scalar_type == ScalarType::Array => {
+                return most_of(values).unwrap_or(0);
+            }
             FieldValues::Constant(value) => fixed(value),
             FieldValues::Choice { values, .. } => values.iter().map(fixed).max().unwrap_or(0),
             FieldValues::Text { prefix, suffix } => prefix.len() + suffix.len() + 20,
             _ => 30,
         };
-        match scalar_type {
+        match FieldType::of(scalar_type).most_bytes() {
+            Some(bytes) => bytes,
             // A tag and up to three bytes of length before each.
-            ScalarType::VarChar | ScalarType::Json => text + 5,
-            ScalarType::Float => 4,
-            ScalarType::Double => 8,
-            // A negative number takes ten bytes as varint.
-            _ => 10,
+            None => text + 5,
         }
     }
+}
+
+fn is_null(stream: u64, share: f64, row: u64) -> bool {
+    draw::unit(draw::mix(stream ^ draw::mix(row))) < share
 }
 
 fn row_number(scalar_type: ScalarType, row: u64) -> FieldValue {
@@ -125,121 +284,5 @@ fn row_number(scalar_type: ScalarType, row: u64) -> FieldValue {
             let most = scalar_type.int_range().map_or(i64::MAX, |(_, most)| most) as u64;
             FieldValue::Int((row % (most + 1)) as i64)
         }
-    }
-}
-
-/// The column of `field` for the rows from `first` on.
-pub(in crate::operation) fn column(field: &ScalarField, first: u64, count: u64) -> FieldData {
-    let value = |row| field.values.value(field.scalar_type, row);
-    column_of(field, (first..first + count).map(value))
-}
-
-/// The column of `field` for `count` rows that all hold `value`.
-pub(in crate::operation) fn constant_column(
-    field: &ScalarField,
-    value: &FieldValue,
-    count: u64,
-) -> FieldData {
-    column_of(field, (0..count).map(|_| value.clone()))
-}
-
-fn column_of(field: &ScalarField, values: impl Iterator<Item = FieldValue>) -> FieldData {
-    let ints = |value| {
-        if let FieldValue::Int(number) = value {
-            number
-        } else {
-            0
-        }
-    };
-    let floats = |value| {
-        if let FieldValue::Float(number) = value {
-            number
-        } else {
-            0.0
-        }
-    };
-    let texts = |value| {
-        if let FieldValue::Text(text) = value {
-            text
-        } else {
-            String::new()
-        }
-    };
-    let (data_type, data) = match field.scalar_type {
-        ScalarType::Bool => (
-            DataType::Bool,
-            Data::BoolData(BoolArray {
-                data: values
-                    .map(|value| value == FieldValue::Bool(true))
-                    .collect(),
-            }),
-        ),
-        ScalarType::Int64 => (
-            DataType::Int64,
-            Data::LongData(LongArray {
-                data: values.map(ints).collect(),
-            }),
-        ),
-        ScalarType::Int8 | ScalarType::Int16 | ScalarType::Int32 => (
-            data_type(field.scalar_type),
-            Data::IntData(IntArray {
-                data: values.map(|value| ints(value) as i32).collect(),
-            }),
-        ),
-        ScalarType::Float => (
-            DataType::FloatScalar,
-            Data::FloatData(FloatArray {
-                data: values.map(|value| floats(value) as f32).collect(),
-            }),
-        ),
-        ScalarType::Double => (
-            DataType::Double,
-            Data::DoubleData(DoubleArray {
-                data: values.map(floats).collect(),
-            }),
-        ),
-        ScalarType::VarChar => (
-            DataType::VarChar,
-            Data::StringData(StringArray {
-                data: values.map(texts).collect(),
-            }),
-        ),
-        ScalarType::Json => (
-            DataType::Json,
-            Data::JsonData(JsonArray {
-                data: values.map(|value| texts(value).into_bytes()).collect(),
-            }),
-        ),
-    };
-    scalar_column(&field.name, data_type, data)
-}
-
-/// The column of the primary key: the row ids.
-pub(in crate::operation) fn id_column(name: &str, data: Vec<i64>) -> FieldData {
-    scalar_column(name, DataType::Int64, Data::LongData(LongArray { data }))
-}
-
-fn scalar_column(name: &str, data_type: DataType, data: Data) -> FieldData {
-    let field = Field::Scalars(proto::ScalarField { data: Some(data) });
-    FieldData {
-        r#type: data_type as i32,
-        field_name: name.to_owned(),
-        field: Some(field),
-        ..FieldData::default()
-    }
-}
-
-/// Milvus' number of a scalar type.
-pub(in crate::operation) fn data_type(scalar_type: ScalarType) -> DataType {
-    match scalar_type {
-        ScalarType::Bool => DataType::Bool,
-        ScalarType::Int8 => DataType::Int8,
-        ScalarType::Int16 => DataType::Int16,
-        ScalarType::Int32 => DataType::Int32,
-        ScalarType::Int64 => DataType::Int64,
-        ScalarType::Float => DataType::FloatScalar,
-        ScalarType::Double => DataType::Double,
-        ScalarType::VarChar => DataType::VarChar,
-        ScalarType::Json => DataType::Json,
     }
 }

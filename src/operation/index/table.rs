@@ -84,12 +84,13 @@ pub fn vector_indexes() -> Vec<&'static str> {
     VECTOR_INDEXES.iter().map(|row| row.name).collect()
 }
 
-/// Names of those that a vector of this type takes.
-pub(super) fn indexes_of(vector_type: VectorType) -> Vec<&'static str> {
+/// Those that a vector of this type takes, with the first version of Milvus that has them.
+#[must_use]
+pub fn indexes_of(vector_type: VectorType) -> Vec<(&'static str, (u32, u32))> {
     VECTOR_INDEXES
         .iter()
         .filter(|row| row.types.contains(&vector_type))
-        .map(|row| row.name)
+        .map(|row| (row.name, row.since))
         .collect()
 }
 

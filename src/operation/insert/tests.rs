@@ -124,7 +124,7 @@ fn scalar_fields_are_sent_as_columns_of_their_type() {
     let field = |text: &str| {
         toml::from_str::<ScalarFieldOptions>(text)
             .unwrap()
-            .resolve(42)
+            .resolve(42, None)
             .unwrap()
     };
     let fields = vec![
@@ -283,7 +283,7 @@ proptest! {
 fn with_field(field: &str, value: &str) -> OperationContext {
     let field = toml::from_str::<ScalarFieldOptions>(&format!("name = 'v'\n{field}")).unwrap();
     let mut shape = holding(shape(), seven_rows());
-    shape.fields = vec![field.resolve(42).unwrap()];
+    shape.fields = vec![field.resolve(42, None).unwrap()];
     let context = OperationContext {
         collection: Arc::new(shape),
         ..context("batch = 2", seven_rows(), 1)

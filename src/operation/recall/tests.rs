@@ -364,3 +364,155 @@ fn the_quickstart_data_has_recall_one_under_brute_force() {
     }
     assert!(Recall::new(&*data, "L2", 10).is_err() && Recall::new(&*data, "IP", 10).is_err());
 }
+
+fn vectors(file: &str) -> std::path::PathBuf {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/vectors");
+    folder.join(file)
+}
+
+/// Rows, queries and true neighbours of tests/data/vectors.
+fn opened(files: [&str; 3], vector_type: VectorType) -> std::sync::Arc<dyn Dataset> {
+    let [base, queries, truth] = files.map(|file| Some(vectors(file)));
+    let options = crate::dataset::DatasetOptions {
+        base,
+        queries,
+        truth,
+        ..Default::default()
+    };
+    let source = crate::dataset::open(&options).unwrap();
+    source.dataset(vector_type).unwrap()
+}
+
+const BITS: [&str; 3] = [
+    "main/base-bits.u8bin",
+    "main/query-bits.u8bin",
+    "main/truth-bits-hamming.ibin",
+];
+
+/// NumPy made the neighbours.
+#[test]
+fn every_type_and_metric_has_recall_one_under_brute_force() {
+    let halves = |truth| ["main/base.f16bin", "main/query.f16bin", truth];
+    let bytes = |truth| ["main/base.i8bin", "main/query.i8bin", truth];
+    let floats = |truth| ["main/base.fbin", "main/query.fbin", truth];
+    let sparse = [
+        "sparse/base.csr",
+        "sparse/queries.dev.csr",
+        "sparse/base.dev.gt",
+    ];
+    for (files, vector_type, metric, least) in [
+        (BITS, VectorType::Binary, "HAMMING", 1.0),
+        (
+            [BITS[0], BITS[1], "main/truth-bits-jaccard.ibin"],
+            VectorType::Binary,
+            "JACCARD",
+            1.0,
+        ),
+        (
+            halves("main/truth-f16-cosine.ibin"),
+            VectorType::Float16,
+            "COSINE",
+            1.0,
+        ),
+        (bytes("main/truth-i8-l2.ibin"), VectorType::Int8, "L2", 1.0),
+        (
+            bytes("main/truth-i8-cosine.ibin"),
+            VectorType::Int8,
+            "COSINE",
+            1.0,
+        ),
+        (sparse, VectorType::Sparse, "IP", 1.0),
+        // Rounded values may exchange neighbours, but prove no truth wrong.
+        (
+            floats("main/truth-l2.ibin"),
+            VectorType::BFloat16,
+            "L2",
+            0.9,
+        ),
+        (floats("main/truth-ip.ibin"), VectorType::Float16, "IP", 0.9),
+    ] {
+        let data = opened(files, vector_type);
+        let recall = Recall::new(&*data, metric, 10).unwrap().unwrap();
+        let metric = Metric::named(metric).unwrap();
+        let ids: Vec<Vec<i64>> = (0..data.queries())
+            .map(|query| {
+                let near =
+                    |id: &i64| metric.distance(&between(&*data, query as usize, *id).unwrap());
+                let mut ids: Vec<i64> = (0..data.rows() as i64).collect();
+                ids.sort_by(|a, b| near(a).total_cmp(&near(b)));
+                ids.truncate(10);
+                ids
+            })
+            .collect();
+        let answers = ids.iter().zip(0..).map(|(ids, query)| Answer {
+            query,
+            ids,
+            scores: &[],
+        });
+        let found = recall.of_request(&*data, answers);
+        assert!(found >= least, "{vector_type} {metric:?}: {found}");
+    }
+}
+
+/// A data set with another truth.
+#[derive(Debug)]
+struct Other(std::sync::Arc<dyn Dataset>, Truth);
+
+impl Dataset for Other {
+    fn rows(&self) -> u64 {
+        self.0.rows()
+    }
+
+    fn dim(&self) -> u32 {
+        self.0.dim()
+    }
+
+    fn vector_type(&self) -> VectorType {
+        self.0.vector_type()
+    }
+
+    fn queries(&self) -> u64 {
+        self.0.queries()
+    }
+
+    fn read_rows(
+        &self,
+        first: u64,
+        count: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), crate::dataset::DatasetError> {
+        self.0.read_rows(first, count, out)
+    }
+
+    fn query(&self, index: u64) -> &[u8] {
+        self.0.query(index)
+    }
+
+    fn truth(&self) -> Option<&Truth> {
+        Some(&self.1)
+    }
+}
+
+#[test]
+fn a_truth_of_bits_for_another_metric_is_named() {
+    let data = opened(BITS, VectorType::Binary);
+    let refused = |change: fn(f32) -> f32, metric: &str| {
+        let mut truth = data.truth().unwrap().clone();
+        truth.distances.iter_mut().for_each(|of| *of = change(*of));
+        let other = Other(std::sync::Arc::clone(&data), truth);
+        Recall::new(&other, metric, 1).unwrap_err().message
+    };
+    let told = refused(|of| of / 96.0, "HAMMING");
+    assert!(
+        told.ends_with(
+            "its distances are shares of differing bits, as ann-benchmarks has them; metric \
+             HAMMING needs counts of differing bits, or ids without distances"
+        ),
+        "{told}"
+    );
+    let told = refused(|of| of, "JACCARD");
+    assert!(
+        told.contains("its distances are counts of differing bits (HAMMING); metric JACCARD needs"),
+        "{told}"
+    );
+}

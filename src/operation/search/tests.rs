@@ -8,7 +8,8 @@ use crate::operation::{QueryOrder, TRUTH_WRONG};
 use crate::{
     dataset::Truth,
     milvus::proto::{
-        FieldData, LongArray, PlaceholderGroup, SearchResultData, SearchResults, StringArray,
+        FieldData, Ids, LongArray, PlaceholderGroup, SearchResultData, SearchResults, Status,
+        StringArray,
     },
 };
 
@@ -157,7 +158,7 @@ fn what_cannot_work_is_refused_when_it_is_built() {
     let refused = |text: &str, key: &str, word: &str| {
         check_refused(&ENTRY, context(text, seven_rows(), 7), key, word)
     };
-    refused("limit = 0", "limit", "1 to 16384");
+    refused("limit = 0", "limit", "1 to 1000000");
     refused("limit = 16385", "limit", "16385");
     refused("nq = 0", "nq", "1 to 16384");
     refused(
@@ -553,6 +554,43 @@ proptest! {
     }
 }
 
+#[test]
+fn sparse_queries_of_different_lengths_are_sent_whole() {
+    let options = crate::dataset::DatasetOptions {
+        format: Some("random".into()),
+        rows: Some(10),
+        dim: Some(1_000),
+        nonzeros: Some((1, 40)),
+        query_count: Some(7),
+        ..Default::default()
+    };
+    let source = crate::dataset::open(&options).unwrap();
+    let data = source.dataset(VectorType::Sparse).unwrap();
+    let mut shape = shape();
+    shape.vector = VectorField {
+        vector_type: VectorType::Sparse,
+        metric: "IP".into(),
+        index: Default::default(),
+        data: Some(Arc::clone(&data)),
+        ..shape.vector
+    };
+    let context = OperationContext {
+        collection: Arc::new(shape),
+        ..context("nq = 3\nfilter = 'rank < 5'\nlimit = 4", seven_rows(), 0)
+    };
+    let operation = build(context).unwrap();
+    for seq in 0..4 {
+        let request = sent(&*operation, seq);
+        assert_eq!((request.nq, request.dsl.as_str()), (3, "rank < 5"));
+        assert_eq!(param(&request, "topk").as_deref(), Some("4"));
+        let group = PlaceholderGroup::decode(&request.placeholder_group[..]).unwrap();
+        assert_eq!(group.placeholders[0].r#type, 104);
+        let numbers = operation.query_numbers(key(0, seq)).into_iter();
+        let expected: Vec<&[u8]> = numbers.map(|number| data.query(number)).collect();
+        assert_eq!(group.placeholders[0].values, expected);
+    }
+}
+
 /// The filter and the partitions of a request of a search with these values.
 fn drawn(text: &str, values: &str, seq: u64) -> (String, Vec<String>, SearchRequest) {
     let context = with_values(context(text, seven_rows(), 7), values);
@@ -590,4 +628,86 @@ fn a_filter_without_values_is_sent_as_written() {
     let body = operation.prepare(key(1, 1)).unwrap().body;
     assert_eq!(SearchRequest::decode(body).unwrap().dsl, "{at} {{ }}");
     assert!(operation.drawing().is_none());
+}
+
+/// Rows 0, 1, 2 of [`seven_rows`] have these keys.
+fn keyed(key: super::super::PrimaryKey, ids: IdField) -> f32 {
+    let mut shape = super::super::tests::holding(shape(), two_neighbours());
+    shape.key = key;
+    let context = OperationContext {
+        collection: Arc::new(shape),
+        ..context("limit = 2", two_neighbours(), 7)
+    };
+    let operation = build(context).unwrap();
+    let results = SearchResultData {
+        topks: vec![2],
+        scores: vec![0.25, 0.5],
+        ids: Some(Ids {
+            id_field: Some(ids),
+        }),
+        ..SearchResultData::default()
+    };
+    let reply = SearchResults {
+        status: Some(Status::default()),
+        results: Some(results),
+        ..SearchResults::default()
+    };
+    let finished = operation.finish(key_of_first(), reply.encode_to_vec().into());
+    let finished = finished.unwrap();
+    assert_eq!(finished.rows, 2);
+    finished.recall
+}
+
+fn key_of_first() -> RequestKey {
+    key(0, 0)
+}
+
+/// The neighbours of every query are rows 0 and 1.
+fn two_neighbours() -> super::super::tests::Vectors {
+    super::super::tests::Vectors {
+        truth: Some(crate::dataset::Truth {
+            k: 2,
+            ids: vec![0, 1, 0, 1, 0, 1],
+            distances: Vec::new(),
+        }),
+        ..seven_rows()
+    }
+}
+
+#[test]
+fn keys_of_a_reply_are_compared_as_rows() {
+    use crate::dataset::testing::Table;
+    let column = |table: Table| {
+        let values = toml::Table::from_iter([("column".to_owned(), "key".into())]);
+        let options = super::super::KeyOptions {
+            name: "id".into(),
+            values: Some(Value::Table(values)),
+            ..Default::default()
+        };
+        options.resolve(Some(&table.source())).unwrap()
+    };
+    let numbers = column(Table::default().with_ints("key", &[70, 60, 50, 40, 30, 20, 10]));
+    let ints = |data: Vec<i64>| IdField::IntId(LongArray { data });
+    let query = build(context("limit = 2", two_neighbours(), 7))
+        .unwrap()
+        .query_numbers(key_of_first());
+    let truth = two_neighbours().truth.unwrap();
+    let rows = truth.neighbours(query[0] as usize).0.to_vec();
+    let keys = |rows: &[i64]| rows.iter().map(|row| 70 - 10 * row).collect::<Vec<i64>>();
+    assert_eq!(keyed(numbers.clone(), ints(keys(&rows))), 1.0);
+    assert_eq!(keyed(numbers.clone(), ints(vec![keys(&rows)[0], 10])), 0.5);
+    let letters = ["a", "b", "c", "d", "e", "f", "g"];
+    let texts = column(Table::default().with_texts("key", &letters));
+    let strings = |rows: &[i64]| {
+        let data = rows.iter().map(|row| letters[*row as usize].to_owned());
+        IdField::StrId(crate::milvus::proto::StringArray {
+            data: data.collect(),
+        })
+    };
+    assert_eq!(keyed(texts.clone(), strings(&rows)), 1.0);
+    assert_eq!(keyed(texts, strings(&[rows[0], 6])), 0.5);
+    assert!(
+        keyed(numbers, strings(&rows)).is_nan(),
+        "keys of another type"
+    );
 }

@@ -6,7 +6,7 @@ fn with_fields() -> CollectionShape {
     let field = |text: &str| {
         toml::from_str::<ScalarFieldOptions>(text)
             .unwrap()
-            .resolve(42)
+            .resolve(42, None)
             .unwrap()
     };
     let fields = vec![

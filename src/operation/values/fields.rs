@@ -27,6 +27,8 @@ pub(super) fn text(value: &FieldValue) -> String {
         FieldValue::Int(number) => number.to_string(),
         FieldValue::Float(number) => format!("{number:?}"),
         FieldValue::Text(text) => text.clone(),
+        // A choice of a request holds none of these.
+        FieldValue::Null | FieldValue::List(_) => String::new(),
     }
 }
 

@@ -160,11 +160,13 @@ fn put(out: &mut String, value: &FieldValue, quotes: Quotes) {
             }
             Ok(())
         }
+        // A choice of a request holds none of these.
+        FieldValue::Null | FieldValue::List(_) => Ok(()),
     };
 }
 
 /// Escapes what ends a literal of Milvus' grammar or may not be in it.
-fn escape(out: &mut String, text: &str, quotes: char) {
+pub(in crate::operation) fn escape(out: &mut String, text: &str, quotes: char) {
     for c in text.chars() {
         match c {
             '\n' => out.push_str("\\n"),

@@ -117,7 +117,7 @@ pub(super) static DATA: Table = Table::new(
         .foreign(&[("dimension", "`dim`")]),
         Key::new(
             "nonzeros",
-            Kind::OneOf(&[Kind::integer(1, MAX_DIM as i64), Kind::Text(NONZEROS)]),
+            Kind::OneOf(&[Kind::Text(NONZEROS), Kind::integer(1, MAX_DIM as i64)]),
             DefaultValue::None("none; a collection of type Sparse: \"16..64\""),
             "random: non-zero values of a sparse vector; with it the data set is sparse, and dim \
              is the number of indices, of which low ones are drawn more often",

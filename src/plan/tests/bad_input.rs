@@ -276,8 +276,8 @@ fn keys_that_are_not_built_say_so() {
     search("cleanup = true");
     check_with(
         "uri =",
-        "needs = \">= 2.4\"\nuri =",
-        &["`milvus.needs` is not implemented yet"],
+        "retries = 2\nuri =",
+        &["`milvus.retries` is not implemented yet"],
     );
     check_with(
         "initial_rows",

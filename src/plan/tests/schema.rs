@@ -170,6 +170,7 @@ fn example(key: &'static Key, kind: &'static Kind) -> String {
         Kind::Params => "{ a = 1 }".to_owned(),
         Kind::Shares(names) => format!("{{ {} = 1 }}", names()[0]),
         Kind::Values => "\"row-number\"".to_owned(),
+        Kind::Any => "1".to_owned(),
         Kind::Texts => "[\"search\"]".to_owned(),
         Kind::Form(form) => form.example.to_owned(),
         Kind::Table(table) => format!("{{ {} }}", entries(table, None, ", ")),
@@ -189,6 +190,7 @@ fn entries(table: &'static Table, key: Option<&'static Key>, between: &str) -> S
     let by_rule = match (table.path, key.map(|key| key.name)) {
         ("workloads.<name>", _) => Some("rate"),
         ("collections.<name>", _) => Some("data"),
+        (path, _) if path.ends_with("fields[]") => Some("type"),
         ("milvus", Some("password")) => Some("user"),
         (path, Some("over" | "from")) if path.ends_with("stages[]") => Some("to"),
         (path, _) if path.ends_with("stages[]") => Some("at"),
@@ -209,6 +211,7 @@ fn entries(table: &'static Table, key: Option<&'static Key>, between: &str) -> S
     let value = |key: &'static Key| match (&operation, key.name) {
         (Some(operation), "operation") => format!("{:?}", operation.name),
         (None, "type") if has("max_length") => "\"VarChar\"".to_owned(),
+        (None, "type") if has("element") => "\"Array\"".to_owned(),
         (None, "format") if has("dim") => "\"random\"".to_owned(),
         _ => example(key, &key.kind),
     };

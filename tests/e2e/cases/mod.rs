@@ -5,6 +5,7 @@ mod commands;
 mod embedded;
 mod export;
 mod histograms;
+mod lite;
 mod newer_jaeger;
 mod preparing;
 mod quickstart;
@@ -13,6 +14,7 @@ mod rows;
 mod scenarios;
 mod sources;
 mod two_runs;
+mod types;
 
 use crate::groups::Case;
 
@@ -103,6 +105,18 @@ pub(crate) const STACK: &[Case] = &[
         run: scenarios::stages_are_rows_of_their_own,
     },
     Case {
+        name: "scenarios::a_file_of_ann_benchmarks_has_its_recall",
+        run: scenarios::a_file_of_ann_benchmarks_has_its_recall,
+    },
+    Case {
+        name: "scenarios::a_folder_of_vectordbbench_runs_as_it_is",
+        run: scenarios::a_folder_of_vectordbbench_runs_as_it_is,
+    },
+    Case {
+        name: "scenarios::tenants_have_figures_of_their_own",
+        run: scenarios::tenants_have_figures_of_their_own,
+    },
+    Case {
         name: "scenarios::ingest",
         run: scenarios::ingest,
     },
@@ -138,6 +152,14 @@ pub(crate) const STACK: &[Case] = &[
         name: "two_runs::a_replaced_collection_is_found_out",
         run: two_runs::a_replaced_collection_is_found_out,
     },
+    Case {
+        name: "types::binary_vectors_on_milvus_2_3_5_are_found_by_every_metric_and_index",
+        run: types::binary_vectors_on_milvus_2_3_5_are_found_by_every_metric_and_index,
+    },
+    Case {
+        name: "types::what_milvus_2_3_5_lacks_is_refused_before_anything_is_written",
+        run: types::what_milvus_2_3_5_lacks_is_refused_before_anything_is_written,
+    },
 ];
 
 /// Against Milvus 2.3.5 and Jaeger 1.65.0.
@@ -162,6 +184,14 @@ pub(crate) const EMBEDDED: &[Case] = &[
     Case {
         name: "rows::a_mix_on_milvus_lite_leaves_what_was_acknowledged",
         run: rows::a_mix_on_milvus_lite_leaves_what_was_acknowledged,
+    },
+    Case {
+        name: "types::halves_bits_and_sparse_vectors_are_found_on_milvus_lite_2_5",
+        run: types::halves_bits_and_sparse_vectors_are_found_on_milvus_lite_2_5,
+    },
+    Case {
+        name: "types::sparse_vectors_are_found_on_milvus_lite_3_2",
+        run: types::sparse_vectors_are_found_on_milvus_lite_3_2,
     },
     // Any Milvus would do; it is here because this group runs with `full` alone, and needs Java and
     // Maven.

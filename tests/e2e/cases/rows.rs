@@ -1,25 +1,12 @@
 //! Writes beside the shipped scenarios': a delete by a filter on Milvus 2.3.5, and a mix of
 //! searches, upserts and deletes on milvus-lite, which is another server with the same protocol.
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::SystemTime,
-};
+use std::time::SystemTime;
 
 use milvus_bench::milvus::{Client, ConnectOptions, Transport};
 
-use crate::{
-    bench::scenarios,
-    cases::histograms::virtual_environment,
-    own,
-    run::Run,
-    servers::{Servers, free_address},
-    support::written,
-};
-
-/// Newest releases that were tried; the server needs the client's package.
-const LITE: [&str; 2] = ["milvus-lite==3.2.2", "pymilvus==2.6.5"];
+use super::lite::{Lite, Release};
+use crate::{bench::scenarios, own, run::Run, servers::Servers, support::written};
 
 /// Rows that the filter names.
 const NAMED: u64 = 100;
@@ -68,7 +55,7 @@ fn count(uri: &str, collection: &str) -> u64 {
 }
 
 pub(crate) fn a_mix_on_milvus_lite_leaves_what_was_acknowledged(servers: &Servers) {
-    let lite = Lite::start(&servers.cache().join("milvus-lite"));
+    let lite = Lite::start(servers.cache(), Release::V3_2);
     let uri = format!("milvus.uri={}", lite.uri);
     let sets = [
         uri.as_str(),
@@ -106,42 +93,4 @@ pub(crate) fn a_mix_on_milvus_lite_leaves_what_was_acknowledged(servers: &Server
     let written = written::replay(&folder, &sets);
     assert!(!written.deleted.is_empty() && !written.replaced.is_empty());
     written.check(&lite.uri);
-}
-
-/// A server of milvus-lite on a free port, ended when it is dropped.
-struct Lite {
-    child: Child,
-    uri: String,
-    _data: tempfile::TempDir,
-}
-
-impl Lite {
-    /// Starts it from a virtual environment in `folder`, installed first if it is not there.
-    fn start(folder: &Path) -> Self {
-        let python = virtual_environment(folder, &LITE);
-        let program: PathBuf = python.with_file_name("milvus-lite");
-        let data = tempfile::tempdir().expect("a folder");
-        let address = free_address();
-        let child = Command::new(&program)
-            .args(["server", "--host", "127.0.0.1", "--port"])
-            .arg(address.port().to_string())
-            .arg("--data-dir")
-            .arg(data.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        Self {
-            child,
-            uri: format!("http://{address}"),
-            _data: data,
-        }
-    }
-}
-
-impl Drop for Lite {
-    fn drop(&mut self) {
-        let _ = self.child.kill().and_then(|()| self.child.wait());
-    }
 }

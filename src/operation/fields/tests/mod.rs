@@ -1,11 +1,21 @@
+mod columns;
+mod wire;
+
 use super::*;
+
+/// `values = { column = "name" }`.
+fn column_of_cells(name: &str) -> Value {
+    Value::Table(Table::from_iter([("column".to_owned(), name.into())]))
+}
 
 fn options(text: &str) -> ScalarFieldOptions {
     toml::from_str(text).unwrap()
 }
 
 fn field(text: &str) -> ScalarField {
-    options(&format!("name = 'f'\n{text}")).resolve(42).unwrap()
+    options(&format!("name = 'f'\n{text}"))
+        .resolve(42, None)
+        .unwrap()
 }
 
 fn values(text: &str, rows: std::ops::Range<u64>) -> Vec<FieldValue> {
@@ -16,7 +26,7 @@ fn values(text: &str, rows: std::ops::Range<u64>) -> Vec<FieldValue> {
 
 fn check_refused(text: &str, key: &str, words: &[&str]) {
     let error = options(&format!("name = 'f'\n{text}"))
-        .resolve(42)
+        .resolve(42, None)
         .expect_err("refused")
         .only();
     assert_eq!(error.key, format!("fields.f.{key}"), "{}", error.message);
@@ -143,7 +153,7 @@ fn values_depend_on_seed_name_and_row_alone() {
     let text = "type = 'Int64'\nvalues = { uniform = [0, 1000000] }";
     let with = |name: &str, seed| {
         let field = options(&format!("name = '{name}'\n{text}"))
-            .resolve(seed)
+            .resolve(seed, None)
             .unwrap();
         (0..5)
             .map(|row| field.values.value(field.scalar_type, row))
@@ -176,7 +186,7 @@ fn wrong_fields_are_refused() {
         &["INVERTED"],
     );
     let error = options("name = '1f'\ntype = 'Int8'")
-        .resolve(42)
+        .resolve(42, None)
         .unwrap_err()
         .only();
     assert_eq!(error.key, "fields.1f.name");
