@@ -281,20 +281,9 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let partitions = keys.texts("partitions")?;
     let counts = output_fields.iter().any(|field| field == "count(*)");
     let mut places = Places::of(values);
+    let excluded = [("filter", filter.is_some()), ("limit", limit.is_some())];
     let ids = match per_request {
-        Some(_) if filter.is_some() => {
-            return Ok(refuse("ids", "excludes filter: give only one of them")?);
-        }
-        Some(_) if limit.is_some() => {
-            return Ok(refuse(
-                "limit",
-                "excludes ids, which sets the number of rows: omit limit",
-            )?);
-        }
-        Some(wanted) => {
-            places.ids(&shape.key.name, row_keys.staying())?;
-            Some(random_ids(&shape.key, wanted.unsigned_abs(), row_keys)?)
-        }
+        Some(wanted) => Some(ids(wanted, excluded, (&shape, row_keys), &mut places)?),
         None => None,
     };
     let unbounded =
@@ -331,6 +320,27 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         full_rows,
         counts,
     }))
+}
+
+/// The ids of a request, which has none of the `excluded` keys.
+fn ids(
+    wanted: i64,
+    excluded: [(&str, bool); 2],
+    (shape, row_keys): (&CollectionShape, RowKeys),
+    places: &mut Places,
+) -> Result<RandomIds, OperationError> {
+    let given = excluded.into_iter().find(|(_, given)| *given);
+    match given {
+        Some(("filter", _)) => refuse("ids", "excludes filter: give only one of them"),
+        Some((key, _)) => refuse(
+            key,
+            "excludes ids, which sets the number of rows: omit limit",
+        ),
+        None => {
+            places.ids(&shape.key.name, row_keys.staying())?;
+            random_ids(&shape.key, wanted.unsigned_abs(), row_keys)
+        }
+    }
 }
 
 /// Ids of rows that are there whatever the other workloads do.

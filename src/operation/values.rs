@@ -7,6 +7,7 @@
 mod distributions;
 mod drawing;
 mod fields;
+mod ranks;
 mod split;
 mod text;
 

@@ -88,21 +88,7 @@ fn threshold(
         let names = root.sections("phases").iter();
         names.filter_map(|table| table.text("name").ok().flatten().map(|name| name.value))
     };
-    let workload = table.text("workload").and_then(|found| {
-        let classes = plan.workloads.iter().flat_map(class_names);
-        let right = plan
-            .workloads
-            .iter()
-            .map(|plan| plan.name.clone())
-            .chain(classes);
-        let names: Vec<String> = right.chain(workloads.wrong.iter().cloned()).collect();
-        // The components of a mix that is wrong are not known.
-        let of_table = found
-            .as_ref()
-            .map(|at| at.value.split([':', '@']).next().unwrap_or_default());
-        of_table.map_or(Ok(()), |table| workloads.unless_wrong(table))?;
-        known(found, "workload", &names)
-    });
+    let workload = named_workload(table, plan, workloads);
     let phase = table.text("phase").and_then(|found| {
         let names: Vec<String> = phase_names().collect();
         if phases.is_lost || names.len() < root.sections("phases").len() {
@@ -149,6 +135,24 @@ fn threshold(
         strict: table.flag("strict"),
         abort,
     })
+}
+
+/// The workload, or the class of one, that a threshold names.
+fn named_workload(
+    table: &Section,
+    plan: &Plan,
+    workloads: &Planned<WorkloadPlan>,
+) -> Result<Option<At<String>>, ScenarioError> {
+    let found = table.text("workload")?;
+    let classes = plan.workloads.iter().flat_map(class_names);
+    let right = plan.workloads.iter().map(|plan| plan.name.clone());
+    let names = right.chain(classes).chain(workloads.wrong.iter().cloned());
+    // The components of a mix that is wrong are not known, nor are classes.
+    let of_table = found
+        .as_ref()
+        .map(|at| at.value.split([':', '@']).next().unwrap_or_default());
+    of_table.map_or(Ok(()), |table| workloads.unless_wrong(table))?;
+    known(found, "workload", &names.collect::<Vec<_>>())
 }
 
 /// Names of the classes of a workload.

@@ -326,12 +326,12 @@ fn all_rows_of_a_request_hold_the_value_that_is_called_like_the_field() {
         })
     };
     check(
-        "type = 'VarChar'\nmax_length = 4",
+        "type = 'VarChar'\nmax_length = 4\nvalues = { constant = 'x' }",
         "{ sequential = [5, 9] }",
         texts("6"),
     );
     check(
-        "type = 'VarChar'\nmax_length = 4",
+        "type = 'VarChar'\nmax_length = 4\nvalues = { constant = 'x' }",
         "{ choice = ['a\"b'] }",
         texts("a\"b"),
     );
@@ -372,7 +372,7 @@ fn values_that_a_field_can_not_hold_are_refused() {
         "gives \"a\", but stands for the field v",
     );
     check("type = 'Bool'", "{ choice = [1] }", "which is Bool");
-    let short = "type = 'VarChar'\nmax_length = 2";
+    let short = "type = 'VarChar'\nmax_length = 2\nvalues = { constant = 'x' }";
     check(
         short,
         "{ sequential = [1, 100] }",

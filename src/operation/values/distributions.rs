@@ -5,11 +5,11 @@
 
 use std::{fmt, sync::Arc};
 
-use rand_distr::{Distribution as _, Zipf};
 use toml::{Table, Value};
 
-use super::super::{
-    FieldValue, OperationError, draw, fields::shares, keys::refuse, order::permute,
+use super::{
+    super::{FieldValue, OperationError, draw, fields::shares, keys::refuse},
+    ranks::{latest, zipf},
 };
 use crate::keys::{DefaultValue, Form, Key, Kind};
 
@@ -96,8 +96,6 @@ static WEIGHTS: Form = Form {
 
 /// Ranks that a Zipf distribution may have: larger numbers are not exact in 64 bits of float.
 const MOST_RANKS: i64 = 1_000_000_000_000;
-/// Above it everything but the first rank is rarer than 1 in 10^30.
-const LARGEST_EXPONENT: f64 = 100.0;
 
 /// Every distribution, one row each.
 pub(super) const DISTRIBUTIONS: &[DistributionEntry] = &[
@@ -252,11 +250,11 @@ impl Reader<'_> {
         (entry.read)(self)
     }
 
-    fn value(&self, key: &str) -> &Value {
+    pub(super) fn value(&self, key: &str) -> &Value {
         &self.table[key]
     }
 
-    fn integer(&self, key: &str) -> Option<i64> {
+    pub(super) fn integer(&self, key: &str) -> Option<i64> {
         self.table.get(key).and_then(Value::as_integer)
     }
 
@@ -267,25 +265,10 @@ impl Reader<'_> {
             _ => None,
         }
     }
-
-    fn zipf(&self, key: &str, ranks: u64) -> Result<Zipf<f64>, OperationError> {
-        let exponent = number(self.value(key));
-        let exponent = exponent.filter(|found| *found > 0.0 && *found <= LARGEST_EXPONENT);
-        let zipf = exponent.and_then(|exponent| Zipf::new(ranks as f64, exponent).ok());
-        zipf.map_or_else(
-            || {
-                let found = self.value(key);
-                refuse(
-                    key,
-                    format!("is {found}, expected an exponent above 0 and at most 100"),
-                )
-            },
-            Ok,
-        )
-    }
 }
 
-fn number(value: &Value) -> Option<f64> {
+/// A number, whole or not; None where it is none or not finite.
+pub(super) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Integer(number) => Some(*number as f64),
         Value::Float(number) => Some(*number).filter(|number| number.is_finite()),
@@ -295,11 +278,6 @@ fn number(value: &Value) -> Option<f64> {
 
 fn without_rank(value: FieldValue) -> Drawn {
     Drawn { value, rank: 0 }
-}
-
-/// A rank from 1. `rand_distr` draws by rejection, so it needs an unknown number of random numbers.
-fn rank(zipf: &Zipf<f64>, bits: u64) -> u64 {
-    zipf.sample(&mut draw::Bits(bits)) as u64
 }
 
 #[derive(Debug)]
@@ -377,97 +355,6 @@ fn sequential(reader: &Reader<'_>) -> Result<Arc<dyn Distribution>, OperationErr
             )
         }
     }
-}
-
-#[derive(Debug)]
-struct Ranks {
-    zipf: Zipf<f64>,
-    of: u64,
-    from: i64,
-    /// Key of the order in which ranks have their values; None: in their own.
-    scramble: Option<u64>,
-}
-
-impl Distribution for Ranks {
-    fn draw(&self, place: Place) -> Drawn {
-        let rank = rank(&self.zipf, place.bits).clamp(1, self.of);
-        let step = match self.scramble {
-            Some(key) => permute(key, self.of, rank - 1),
-            None => rank - 1,
-        };
-        let value = FieldValue::Int(self.from.wrapping_add(step as i64));
-        Drawn { value, rank }
-    }
-
-    fn extent(&self) -> Extent<'_> {
-        Extent::Ints(self.from, self.from.saturating_add(self.of as i64 - 1))
-    }
-
-    fn ranks(&self) -> Option<u64> {
-        Some(self.of)
-    }
-}
-
-fn zipf(reader: &Reader<'_>) -> Result<Arc<dyn Distribution>, OperationError> {
-    let Some(of) = reader.integer("of") else {
-        return refuse("", "has no `of`, the number of ranks of zipf");
-    };
-    let of = of.unsigned_abs();
-    let scramble = reader.table.get("scramble").and_then(Value::as_bool);
-    Ok(Arc::new(Ranks {
-        zipf: reader.zipf("zipf", of)?,
-        of,
-        from: reader.integer("from").unwrap_or(1),
-        scramble: scramble.unwrap_or(false).then_some(reader.stream),
-    }))
-}
-
-#[derive(Debug)]
-struct Latest {
-    zipf: Zipf<f64>,
-    of: u64,
-    /// The highest row number.
-    highest: i64,
-}
-
-impl Distribution for Latest {
-    fn draw(&self, place: Place) -> Drawn {
-        let rank = rank(&self.zipf, place.bits).clamp(1, self.of.min(place.rows).max(1));
-        let value = FieldValue::Int(place.rows.saturating_sub(rank) as i64);
-        Drawn { value, rank }
-    }
-
-    fn extent(&self) -> Extent<'_> {
-        Extent::Ints(0, self.highest)
-    }
-
-    fn ranks(&self) -> Option<u64> {
-        Some(self.of)
-    }
-}
-
-fn latest(reader: &Reader<'_>) -> Result<Arc<dyn Distribution>, OperationError> {
-    let rows = reader.rows;
-    let of = match reader.integer("of") {
-        Some(of) => of.unsigned_abs(),
-        None => rows,
-    };
-    if rows == 0 || of > rows {
-        let message = format!(
-            "has {of} ranks, but preparation inserts {rows} rows: expected at least one row, and \
-             at most as many ranks as rows"
-        );
-        return refuse("latest", message);
-    }
-    Ok(Arc::new(Latest {
-        zipf: reader.zipf("latest", of)?,
-        of,
-        highest: if reader.grows {
-            i64::MAX
-        } else {
-            rows as i64 - 1
-        },
-    }))
 }
 
 #[derive(Debug)]

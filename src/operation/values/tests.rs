@@ -389,6 +389,7 @@ fn classes_of_a_choice_are_its_values_and_the_others() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of what is refused")]
 fn wrong_values_and_splits_are_refused_at_their_key() {
     let check = |values: &str, split: &str, key: &str, word: &str| {
         let split = (!split.is_empty()).then(|| table(split));

@@ -126,7 +126,7 @@ fn a_threshold_may_name_a_class() {
     );
     refused(
         &of("search@1", "join.matched > 90%"),
-        &["a class of requests", "name the workload"],
+        &["classes of requests have", "name the workload"],
     );
     let abort = "workload = \"search@1\"\nrequire = \"response_time.p99 < 1s\"\nabort = { over = \
                  \"2s\", after = \"1s\" }";
