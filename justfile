@@ -4,7 +4,7 @@
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
 # Everything that has to be right, in the order in which it fails soonest.
-steps := "format containerfile lints test field parquet documentation packages"
+steps := "format containerfile lints test field documentation packages"
 
 # What `cargo binstall` downloads is named by Cargo.toml as here.
 version := `sed -n 's/^version = "\(.*\)"/\1/p;/^version/q' Cargo.toml`
@@ -39,10 +39,6 @@ test $MILVUS_BENCH_E2E=env("MILVUS_BENCH_E2E", "full") $MILVUS_BENCH_CALIBRATE="
 # inputs of public reports against real servers, or the rows whose names have one of the words
 field *words:
     tests/field.sh {{ words }}
-
-# the report format that most builds leave out
-parquet:
-    cargo test --locked --features parquet --lib report::
 
 # the documentation of the code, with warnings as errors, and the book of docs/ in target/book
 documentation $RUSTDOCFLAGS="-D warnings": book

@@ -233,6 +233,12 @@ fn refuse<T>(key: &'static str, message: String) -> Result<T, OpenError> {
 }
 
 fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
+    if let Some(key) = options.names().next() {
+        return refuse(
+            key,
+            "names something within files, format random has none".into(),
+        );
+    }
     for (key, path) in [
         ("base", &options.base),
         ("queries", &options.queries),

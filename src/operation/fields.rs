@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 pub use values::{FieldValue, FieldValues};
-pub(super) use values::{column, data_type, id_column};
+pub(super) use values::{column, constant_column, data_type, id_column};
 
 use super::{
     MAX_TEXT, OperationError, OperationErrors, ScalarField, ScalarType, draw, index::IndexOptions,

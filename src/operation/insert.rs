@@ -7,8 +7,10 @@ use bytes::Bytes;
 use super::{
     Build, CollectionShape, Finished, Operation, OperationContext, OperationEntry, OperationErrors,
     RequestKey, RowChange, RowUse, Writes,
+    fields::FieldValue,
     keys::{Keys, refuse},
     rows,
+    values::{Drawing, Places},
 };
 use crate::{
     dataset::DatasetError,
@@ -51,6 +53,7 @@ struct Insert {
     initial_rows: u64,
     batch: u64,
     on_end: OnEnd,
+    drawing: Option<Drawing>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +98,12 @@ impl Operation for Insert {
                 self.shape.rows()
             )));
         }
-        insert_call(&self.shape, first, count)
+        let given = self.drawing.as_ref().map(|drawing| drawing.fields(key));
+        insert_given(&self.shape, first, count, &given.unwrap_or_default())
+    }
+
+    fn drawing(&self) -> Option<&Drawing> {
+        self.drawing.as_ref()
     }
 
     fn finish(&self, _key: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
@@ -109,6 +117,15 @@ impl Operation for Insert {
 /// # Errors
 /// The rows can't be read, or there are none.
 pub fn insert_call(shape: &CollectionShape, first: u64, count: u64) -> Result<Call, DatasetError> {
+    insert_given(shape, first, count, &[])
+}
+
+fn insert_given(
+    shape: &CollectionShape,
+    first: u64,
+    count: u64,
+    given: &[(usize, FieldValue)],
+) -> Result<Call, DatasetError> {
     let last = first
         .checked_add(count)
         .filter(|end| *end <= i64::MAX as u64);
@@ -120,7 +137,7 @@ pub fn insert_call(shape: &CollectionShape, first: u64, count: u64) -> Result<Ca
     let keys = (first..end).map(|row| row as i64).collect();
     Ok(Call {
         method: &methods::INSERT,
-        body: rows::encode(shape, keys, first)?,
+        body: rows::encode(shape, keys, first, given)?,
     })
 }
 
@@ -136,6 +153,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let OperationContext {
         collection: shape,
         initial_rows,
+        values,
         keys,
         ..
     } = context;
@@ -146,7 +164,9 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         " by default"
     };
     let on_end = keys.choice("on_end", ON_END)?;
-    let batch = rows::batch(&mut keys, &shape)?;
+    let mut places = Places::of(values);
+    let largest = places.fields(&shape)?;
+    let batch = rows::batch(&mut keys, &largest)?;
     if shape.rows() == 0 {
         return Ok(refuse(
             "",
@@ -168,6 +188,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         initial_rows,
         batch,
         on_end,
+        drawing: places.drawing(),
     }))
 }
 

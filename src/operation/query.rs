@@ -25,6 +25,9 @@ use crate::{
     },
 };
 
+/// Draws by a distribution for each id of a request, of which some may be the same.
+const TRIES: u64 = 100;
+
 /// Most rows of one reply.
 const MAX_LIMIT: i64 = 16_384;
 
@@ -128,7 +131,7 @@ impl Operation for Query {
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
         let drawn = |ids: Option<&RandomIds>, texts| {
-            let expr = ids.map(|ids| ids.expression(key.hash));
+            let expr = ids.map(|ids| ids.expression(key, self.drawing.as_ref()));
             drawn_part(expr.unwrap_or_default(), texts)
         };
         // The rest of the message is encoded already; fields may come in any order.
@@ -192,16 +195,25 @@ impl Operation for Query {
 }
 
 impl RandomIds {
-    /// `id in [..]` with different ids, drawn from `hash`.
-    fn expression(&self, hash: u64) -> String {
+    /// `id in [..]` with different ids, drawn from the request, by a distribution where one is
+    /// given.
+    fn expression(&self, key: RequestKey, drawing: Option<&Drawing>) -> String {
         let mut chosen = HashSet::with_capacity(self.per_request as usize);
         let mut text = format!("{} in [", self.field);
+        let mut number = 0;
         for draw in 0_u64.. {
             if chosen.len() as u64 == self.per_request {
                 break;
             }
-            let number = draw::below(draw::mix(hash ^ draw::mix(draw)), self.row_keys.staying());
-            let id = self.row_keys.that_stays(number);
+            let staying = self.row_keys.staying();
+            let drawn = || drawing?.row(key, draw, self.per_request);
+            number = match drawn() {
+                // The rest of a distribution that hardly gives other values follows in order.
+                Some(_) if draw >= TRIES * self.per_request => (number + 1) % staying,
+                Some(number) => number,
+                None => draw::below(draw::mix(key.hash ^ draw::mix(draw)), staying),
+            };
+            let id = self.row_keys.there(number);
             if chosen.insert(id) {
                 let separator = if chosen.len() == 1 { "" } else { "," };
                 // Writing to a String can't fail.
@@ -262,6 +274,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         .transpose()?;
     let partitions = keys.texts("partitions")?;
     let counts = output_fields.iter().any(|field| field == "count(*)");
+    let mut places = Places::of(values);
     let ids = match per_request {
         Some(_) if filter.is_some() => {
             return Ok(refuse("ids", "excludes filter: give only one of them")?);
@@ -272,11 +285,11 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
                 "excludes ids, which sets the number of rows: omit limit",
             )?);
         }
-        Some(wanted) => Some(random_ids(
-            &shape.key.name,
-            wanted.unsigned_abs(),
-            row_keys,
-        )?),
+        Some(wanted) => {
+            places.ids(&shape.key.name, row_keys.staying())?;
+            let wanted = wanted.unsigned_abs();
+            Some(random_ids(&shape.key.name, wanted, row_keys)?)
+        }
         None => None,
     };
     let unbounded =
@@ -293,7 +306,6 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
             "excludes output_fields = [\"count(*)\"]: omit it",
         )?);
     }
-    let mut places = Places::of(values);
     let request = query_request(
         &shape,
         consistency,

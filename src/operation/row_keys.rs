@@ -73,6 +73,16 @@ impl RowKeys {
         }
     }
 
+    /// The key of a row that is there: the `number`-th of those that stay, and beyond the rows of
+    /// the preparation the number itself, of a row that was inserted later.
+    pub(super) fn there(&self, number: u64) -> u64 {
+        if number < self.rows {
+            self.that_stays(number % self.staying().max(1))
+        } else {
+            number
+        }
+    }
+
     /// The `number`-th key, from 0, of those that stay in an order drawn by the seed, which begins
     /// again after the last one. There must be some.
     #[must_use]

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::{
     CollectionShape, Finished, OperationError, VectorField,
-    fields::{column, id_column},
+    fields::{FieldValue, column, constant_column, id_column},
     keys::{Keys, refuse},
 };
 use crate::{
@@ -54,7 +54,7 @@ pub(super) struct Changed {
 
 /// The message of an Insert or Upsert that gives the rows with these keys (at least one) what the
 /// rows from `first` on hold: the vectors of the data set, which begin again after its last row,
-/// and the values of the fields.
+/// and the values of the fields; all of them what is `given` for a field, by its number.
 ///
 /// # Errors
 /// The rows can't be read, or there are none.
@@ -62,6 +62,7 @@ pub(super) fn encode(
     shape: &CollectionShape,
     keys: Vec<i64>,
     first: u64,
+    given: &[(usize, FieldValue)],
 ) -> Result<Bytes, DatasetError> {
     let count = keys.len() as u64;
     let Ok(rows) = u32::try_from(count) else {
@@ -82,7 +83,12 @@ pub(super) fn encode(
         })
         .collect();
     let mut fields = vec![id_column(&shape.key.name, keys)];
-    fields.extend(shape.fields.iter().map(|field| column(field, first, count)));
+    fields.extend(shape.fields.iter().enumerate().map(|(at, field)| {
+        match given.iter().find(|(of, _)| *of == at) {
+            Some((_, value)) => constant_column(field, value, count),
+            None => column(field, first, count),
+        }
+    }));
     Ok(encode_insert(&InsertParts {
         database: &shape.database,
         collection: &shape.name,

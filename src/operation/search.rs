@@ -176,11 +176,11 @@ impl Operation for Search {
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
         let queries = self.queries(key).map(|index| self.dataset.query(index));
-        let drawing = self.drawing.as_ref();
-        let tail = drawing.map(|drawing| |head: &[u8]| drawing.after(head, key, drawn_part));
+        let drawn = self.drawing.as_ref();
+        let drawn = drawn.map(|drawing| drawn_part(drawing.texts(key)));
         Ok(Call {
             method: &methods::SEARCH,
-            body: self.template.request(queries, tail),
+            body: self.template.request(queries, drawn.as_ref()),
         })
     }
 

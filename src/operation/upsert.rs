@@ -14,6 +14,7 @@ use super::{
     RequestKey, RowChange, RowKeys, RowUse, Writes, draw,
     keys::{Keys, refuse},
     rows,
+    values::{Drawing, Places},
 };
 use crate::{
     dataset::DatasetError,
@@ -47,6 +48,7 @@ struct Upsert {
     shape: Arc<CollectionShape>,
     row_keys: RowKeys,
     batch: u64,
+    drawing: Option<Drawing>,
 }
 
 impl Operation for Upsert {
@@ -65,10 +67,20 @@ impl Operation for Upsert {
         // Rows that follow one another are read at once.
         let firsts = self.shape.rows().saturating_sub(self.batch) + 1;
         let first = draw::below(key.hash, firsts);
+        let given = self.drawing.as_ref().map(|drawing| drawing.fields(key));
         Ok(Call {
             method: &methods::UPSERT,
-            body: rows::encode(&self.shape, keys.collect(), first)?,
+            body: rows::encode(
+                &self.shape,
+                keys.collect(),
+                first,
+                &given.unwrap_or_default(),
+            )?,
         })
+    }
+
+    fn drawing(&self) -> Option<&Drawing> {
+        self.drawing.as_ref()
     }
 
     fn finish(&self, _key: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
@@ -81,10 +93,13 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         collection: shape,
         row_keys,
         reused,
+        values,
         keys,
         ..
     } = context;
-    let batch = rows::batch(&mut Keys::new(keys, ENTRY.keys)?, &shape)?;
+    let mut places = Places::of(values);
+    let largest = places.fields(&shape)?;
+    let batch = rows::batch(&mut Keys::new(keys, ENTRY.keys)?, &largest)?;
     if shape.rows() == 0 {
         return Ok(refuse(
             "",
@@ -125,6 +140,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         shape,
         row_keys,
         batch,
+        drawing: places.drawing(),
     }))
 }
 

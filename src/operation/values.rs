@@ -6,6 +6,7 @@
 
 mod distributions;
 mod drawing;
+mod fields;
 mod split;
 mod text;
 
@@ -18,7 +19,7 @@ pub use drawing::Drawing;
 pub(super) use drawing::{Places, followed};
 pub use split::{MOST_CLASSES, SPLIT_KEYS, Split};
 
-use self::distributions::{Distribution, Drawn, Place, Reader};
+use self::distributions::{Distribution, Drawn, Extent, Place, Reader};
 use super::{OperationError, OperationErrors, RequestKey, draw, keys::refuse};
 use crate::keys::{all, each, nearest};
 
@@ -110,6 +111,10 @@ impl Values {
 
     fn name(&self, value: usize) -> &str {
         &self.named[value].name
+    }
+
+    fn extent(&self, value: usize) -> Extent<'_> {
+        self.named[value].distribution.extent()
     }
 
     fn draw(&self, value: usize, key: RequestKey) -> Drawn {

@@ -197,8 +197,8 @@ fn check_used(table: &Section, built: &[Built<'_>]) -> Result<(), ScenarioError>
     each::<(), _>(unused.map(|name| {
         let place = values::place(table, &format!("values.{name}"));
         Err(place.error(format!(
-            "is drawn and in no request: write {{{name}}} where it belongs, in `filter` or \
-             `partitions`, or omit it"
+            "is drawn and in no request: write {{{name}}} in `filter` or `partitions`, or call it \
+             like a field of the rows that are written, or like the primary key of `ids`"
         )))
     }))
     .map(drop)
@@ -547,6 +547,10 @@ impl<'a> Builder<'a> {
     fn mistake(&self, error: &OperationError) -> ScenarioError {
         if error.key == TRUTH_KEY {
             return self.truth_place().error(&error.message);
+        }
+        // Values are those of a whole mix.
+        if error.key.starts_with("values.") {
+            return values::place(self.table, &error.key).error(&error.message);
         }
         // The keys of a component stand in a table of its own.
         let key = match (&self.mix, error.key.as_str()) {

@@ -295,12 +295,17 @@ fn the_scenarios_of_the_documents_can_be_run() {
                 .arg(&file)
                 .output()
                 .expect("milvus-bench runs");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            // The reader's own files are all that such a block may lack.
+            let is_missing = |line: &str| {
+                line.contains("can't be opened: No such file") || line.contains("nothing was sent")
+            };
+            let lacks_files = block.comment.starts_with(NOT_RUN) && stderr.lines().all(is_missing);
             assert!(
-                output.status.success(),
-                "{}:{}: {}",
+                output.status.success() || lacks_files,
+                "{}:{}: {stderr}",
                 document.path,
                 block.line,
-                String::from_utf8_lossy(&output.stderr)
             );
             checked += 1;
         }

@@ -60,18 +60,17 @@ impl Counted {
 }
 
 /// The latency breakdown of one workload; empty where no success was matched.
-pub(crate) fn account(
+pub(crate) fn account<'r>(
     histogram: &Histogram<u64>,
-    requests: &[Request],
+    requests: impl Iterator<Item = &'r Request> + Clone,
     parts: &PartTable,
 ) -> Vec<Band> {
     let cuts = Cuts::of(histogram);
-    let counted = count(histogram, requests, &cuts);
+    let counted = count(histogram, requests.clone(), &cuts);
     if counted.iter().all(|band| band.matched == 0) {
         return Vec::new();
     }
     let matched: Vec<(usize, &Request, &CompactAccount)> = requests
-        .iter()
         .filter_map(|request| Some((cuts.band(request.latency_ns()), request, request.matched()?)))
         .collect();
     let whole = vec![(0, BANDS - 1)];
@@ -81,7 +80,11 @@ pub(crate) fn account(
         .collect()
 }
 
-fn count(histogram: &Histogram<u64>, requests: &[Request], cuts: &Cuts) -> [Counted; BANDS] {
+fn count<'r>(
+    histogram: &Histogram<u64>,
+    requests: impl Iterator<Item = &'r Request>,
+    cuts: &Cuts,
+) -> [Counted; BANDS] {
     let mut counted = [Counted::default(); BANDS];
     for step in histogram.iter_recorded() {
         let value = step.value_iterated_to();
@@ -92,7 +95,7 @@ fn count(histogram: &Histogram<u64>, requests: &[Request], cuts: &Cuts) -> [Coun
         band.lowest_ns = band.lowest_ns.or(Some(histogram.lowest_equivalent(value)));
         band.highest_ns = value;
     }
-    for request in requests.iter().filter(|request| request.ok) {
+    for request in requests.filter(|request| request.ok) {
         let band = &mut counted[cuts.band(request.latency_ns())];
         band.sampled += 1;
         band.matched += u64::from(request.matched().is_some());

@@ -156,6 +156,7 @@ mod tests {
             sent_ns: 0,
             done_ns: latency,
             ok: true,
+            class: None,
             state: None,
             account: None,
         };

@@ -196,6 +196,7 @@ mod tests {
             sent_ns: done_ns - latency_ns,
             done_ns,
             ok: true,
+            class: None,
             state: None,
             account: None,
         }

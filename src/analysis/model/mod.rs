@@ -3,12 +3,14 @@
 //! Every duration is in microseconds with the unit as the last word. Keys keep their names, units
 //! and meaning between versions; new ones may be added.
 
+mod class;
 mod explanation;
 mod figures;
 mod requests;
 mod traces;
 mod workload;
 
+pub use class::*;
 pub use explanation::*;
 pub use figures::*;
 pub use requests::*;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     analysis::{
         model::{
-            Advice, Band, Contrast, Course, Exemplar, ImpossibleTimes, InstanceShare, NodeCalls,
-            ReplyRows, Stacks, Tail, TracingCost,
+            Advice, Band, ClassAnalysis, Contrast, Course, Exemplar, ImpossibleTimes,
+            InstanceShare, NodeCalls, ReplyRows, Stacks, Tail, TracingCost,
         },
         statistics::{interval::NoInterval, trend::Trend},
     },
@@ -136,6 +136,9 @@ pub struct WorkloadAnalysis {
     /// Critical paths of the tail and the faster half; None where either is too small.
     #[serde(default)]
     pub stacks: Option<Stacks>,
+    /// Figures of the classes that its requests are told apart by; left out where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassAnalysis>,
     /// Why it stopped before its part's end.
     pub stopped: Option<String>,
 }
@@ -317,6 +320,10 @@ pub struct TraceFacts {
     /// nothing made server spans for them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub client_span_alone: u64,
+    /// Requests without a server root whose spans lack that of the handler altogether: it was lost,
+    /// and does not hang below another parent.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub handler_lost: u64,
     /// Spans hung on another parent because theirs was over (by name).
     pub adopted: BTreeMap<String, u64>,
     /// Siblings moved below a longer sibling that contains them (by name).

@@ -3,8 +3,8 @@
 //! Memory grows with the traced requests.
 
 use crate::{
-    analysis::requests::request::{CompactAccount, LISTED, Listed, Request},
-    record::{FolderError, Outcome, RequestLine, RunReader},
+    analysis::requests::request::{CompactAccount, Listed, Request},
+    record::{FolderError, Outcome, RequestLine, RunReader, StreamInfo},
 };
 
 /// Texts about damage that are kept.
@@ -78,17 +78,24 @@ pub(crate) fn read(reader: &RunReader) -> Result<Lines, FolderError> {
         if let Some(stream) = stream {
             let data = &mut found.streams[stream];
             let before = data.requests.len();
-            keep_line(data, &line);
-            if LISTED {
-                let request = (data.requests.len() > before).then_some(before);
-                data.listed.push(Listed::new(&line, stream, request));
-            }
+            let class = class(&streams[stream], &line);
+            keep_line(data, &line, class);
+            let request = (data.requests.len() > before).then_some(before);
+            data.listed.push(Listed::new(&line, stream, class, request));
         }
     }
     Ok(found)
 }
 
-fn keep_line(stream: &mut StreamLines, line: &RequestLine) {
+/// The number of the request's class.
+fn class(stream: &StreamInfo, line: &RequestLine) -> Option<u8> {
+    let class = line.class.as_ref()?;
+    let mut classes = stream.split.as_ref()?.classes.iter();
+    let at = classes.position(|known| known == class)?;
+    u8::try_from(at).ok()
+}
+
+fn keep_line(stream: &mut StreamLines, line: &RequestLine, class: Option<u8>) {
     let (Some(sent_ns), Some(done_ns)) = (line.sent_ns, line.done_ns) else {
         return;
     };
@@ -133,6 +140,7 @@ fn keep_line(stream: &mut StreamLines, line: &RequestLine) {
             sent_ns,
             done_ns,
             ok,
+            class,
             state: None,
             account: None,
         });

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, ops::Range};
 use hdrhistogram::Histogram;
 
 use super::{
+    classes,
     joining::{RunTraces, StreamTraces},
     recall,
     recorded::Recorded,
@@ -58,8 +59,8 @@ type Compared<'a> = (&'static str, Stream<'a>, NameOf);
 
 /// One stream with everything that is known of it.
 pub(super) struct Stream<'a> {
-    run: Run<'a>,
-    stream: &'a StreamInfo,
+    pub(super) run: Run<'a>,
+    pub(super) stream: &'a StreamInfo,
     pub(super) lines: &'a StreamLines,
     pub(super) traces: &'a StreamTraces,
 }
@@ -73,6 +74,23 @@ impl<'a> Stream<'a> {
             lines: &run.lines.streams[number],
             traces: &run.traces.streams[number],
         }
+    }
+
+    /// The same of a part of its requests, which has histograms of its own.
+    pub(super) fn part(&self, stream: &'a StreamInfo) -> Self {
+        Self {
+            run: self.run,
+            stream,
+            lines: self.lines,
+            traces: self.traces,
+        }
+    }
+
+    /// Its traced requests, or those of one of its classes.
+    pub(super) fn requests(&self, class: Option<u8>) -> Vec<&'a Request> {
+        let all = self.lines.requests.iter();
+        all.filter(|request| class.is_none() || request.class == class)
+            .collect()
     }
 
     pub(super) fn workload(&self, join: Option<Join>) -> WorkloadAnalysis {
@@ -131,6 +149,7 @@ impl<'a> Stream<'a> {
         if !stream.is_preparation() {
             self.trust(&mut workload);
         }
+        workload.classes = classes::of_stream(self, &workload.requests);
         workload
     }
 
@@ -147,9 +166,7 @@ impl<'a> Stream<'a> {
         let Some(window) = self.window() else { return };
         let place = workload.place();
         let add = |quantiles: &mut Option<Quantiles>, figure: &str, series: &Series| {
-            if let Some(quantiles) = quantiles {
-                intervals::add(quantiles, series, &[&self.run.info.run, &place, figure]);
-            }
+            self.add_intervals(quantiles, series, &[&place, figure]);
         };
         workload.tracing_cost = self.tracing_cost(window, &place);
         let is_ok = |outcome| outcome == Outcome::Ok;
@@ -178,6 +195,21 @@ impl<'a> Stream<'a> {
         let gap =
             gap.map(|(request, account)| (request.done_ns, request.gap_ns(account.server_ns)));
         add(&mut workload.gap_us, "gap", &window.of_values(gap));
+    }
+
+    /// Adds the ends of the intervals of `quantiles`, whose seed are the run and the `names`.
+    pub(super) fn add_intervals(
+        &self,
+        quantiles: &mut Option<Quantiles>,
+        series: &Series,
+        names: &[&str],
+    ) {
+        if let Some(quantiles) = quantiles {
+            let names: Vec<&str> = std::iter::once(self.run.info.run.as_str())
+                .chain(names.iter().copied())
+                .collect();
+            intervals::add(quantiles, series, &names);
+        }
     }
 
     /// Whether requests were late when others had filled the machine.
@@ -252,7 +284,7 @@ impl<'a> Stream<'a> {
         let Some(histogram) = self.ok(latency) else {
             return;
         };
-        workload.account = bands::account(histogram, requests, &self.run.traces.parts);
+        workload.account = bands::account(histogram, requests.iter(), &self.run.traces.parts);
         let sides = tail::sides(histogram, requests);
         let (run, place) = (self.run.info.run.as_str(), workload.place());
         workload.tail = tail::tail(
@@ -375,11 +407,11 @@ impl<'a> Stream<'a> {
         }
     }
 
-    fn ok(&self, figure: Figure) -> Option<&Histogram<u64>> {
+    pub(super) fn ok(&self, figure: Figure) -> Option<&Histogram<u64>> {
         successes(self.run.histograms, self.stream, figure)
     }
 
-    fn figure(&self, figure: Figure, lost: f64) -> Option<Quantiles> {
+    pub(super) fn figure(&self, figure: Figure, lost: f64) -> Option<Quantiles> {
         self.ok(figure)
             .and_then(|histogram| quantiles::of_histogram(histogram, lost))
     }

@@ -13,7 +13,7 @@ use super::super::{
     element::Element,
     file::{Beginning, check_memory, read_at, unreadable},
     foreign,
-    format::{Asked, DatasetEntry, FileFormat, Format, Neighbours, no_parts},
+    format::{Asked, DatasetEntry, FileFormat, Format, Neighbours, has_other_queries, no_parts},
     truth::Truth,
     vectors::Vectors,
 };
@@ -166,7 +166,7 @@ impl Vectors for Rows {
 fn neighbours(asked: &Asked<'_>) -> Result<Truth, String> {
     let rows = Rows::open(asked.beginning)?;
     let element = rows.element();
-    if rows.count != asked.queries {
+    if has_other_queries(rows.count, asked.queries) {
         return Err(format!(
             "has the neighbours of {} queries (its array has shape {}), but the data set has {} \
              queries: the numbers must be equal",

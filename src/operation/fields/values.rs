@@ -130,7 +130,20 @@ fn row_number(scalar_type: ScalarType, row: u64) -> FieldValue {
 
 /// The column of `field` for the rows from `first` on.
 pub(in crate::operation) fn column(field: &ScalarField, first: u64, count: u64) -> FieldData {
-    let values = (first..first + count).map(|row| field.values.value(field.scalar_type, row));
+    let value = |row| field.values.value(field.scalar_type, row);
+    column_of(field, (first..first + count).map(value))
+}
+
+/// The column of `field` for `count` rows that all hold `value`.
+pub(in crate::operation) fn constant_column(
+    field: &ScalarField,
+    value: &FieldValue,
+    count: u64,
+) -> FieldData {
+    column_of(field, (0..count).map(|_| value.clone()))
+}
+
+fn column_of(field: &ScalarField, values: impl Iterator<Item = FieldValue>) -> FieldData {
     let ints = |value| {
         if let FieldValue::Int(number) = value {
             number

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message;
 
-use super::super::VectorField;
+use super::super::{VectorField, values::followed};
 use crate::{
     milvus::{encode_search, placeholder_group, proto::SearchRequest},
     vector_type::VectorType,
@@ -43,18 +43,18 @@ impl Template {
         self.nq
     }
 
-    /// The request for these vectors, in one allocation. `tail` gives a copy of the message with
-    /// more fields after it.
+    /// The request for these vectors, in one allocation; `drawn` holds fields that differ from
+    /// request to request and are not in the template.
     pub(super) fn request<'a>(
         &self,
         queries: impl Iterator<Item = &'a [u8]> + Clone,
-        tail: Option<impl FnOnce(&[u8]) -> Vec<u8>>,
+        drawn: Option<&SearchRequest>,
     ) -> Bytes {
         match &self.form {
             Form::Whole { body, vectors } => {
-                let mut body = match tail {
+                let mut body = match drawn {
                     None => body.clone(),
-                    Some(tail) => tail(body),
+                    Some(drawn) => followed(body, drawn),
                 };
                 for (at, query) in vectors.iter().zip(queries) {
                     body[*at..*at + query.len()].copy_from_slice(query);
@@ -62,11 +62,9 @@ impl Template {
                 Bytes::from(body)
             }
             Form::Parts { before, after } => {
-                let body = encode_search(before, self.vector_type, queries, after);
-                match tail {
-                    None => body,
-                    Some(tail) => Bytes::from(tail(&body)),
-                }
+                let longer = drawn.map(|drawn| followed(after, drawn));
+                let after = longer.as_deref().unwrap_or(after);
+                encode_search(before, self.vector_type, queries, after)
             }
         }
     }

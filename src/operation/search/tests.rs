@@ -1,12 +1,15 @@
 use proptest::prelude::*;
 
-use super::super::tests::{Vectors, check_refused, context, holding, key, seven_rows, shape};
+use super::super::tests::{
+    Vectors, check_refused, context, holding, key, seven_rows, shape, with_values,
+};
 use super::*;
 use crate::operation::{QueryOrder, TRUTH_WRONG};
 use crate::{
     dataset::Truth,
     milvus::proto::{
-        FieldData, LongArray, PlaceholderGroup, SearchResultData, SearchResults, StringArray,
+        FieldData, Ids, LongArray, PlaceholderGroup, SearchResultData, SearchResults, Status,
+        StringArray,
     },
 };
 
@@ -590,13 +593,7 @@ fn sparse_queries_of_different_lengths_are_sent_whole() {
 
 /// The filter and the partitions of a request of a search with these values.
 fn drawn(text: &str, values: &str, seq: u64) -> (String, Vec<String>, SearchRequest) {
-    let values: Table = values.parse().unwrap();
-    let rows = super::super::PlannedRows::default();
-    let values = super::super::Values::read(&values, None, 42, rows).unwrap();
-    let context = OperationContext {
-        values: Some(Arc::new(values)),
-        ..context(text, seven_rows(), 7)
-    };
+    let context = with_values(context(text, seven_rows(), 7), values);
     let operation = build(context).unwrap();
     let body = operation.prepare(key(seq, seq)).unwrap().body;
     let request = SearchRequest::decode(body).unwrap();

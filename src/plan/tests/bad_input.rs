@@ -639,7 +639,7 @@ fn thresholds_are_checked_before_the_run() {
     check(
         "require = \"p99 < 5ms\"",
         &[
-            "`thresholds.0.require` is \"p99 < 5ms\", has `p99 < 5ms`, expected a figure \
+            "`thresholds.0.require` is \"p99 < 5ms\", which has `p99 < 5ms`, expected a figure \
              (response_time, ",
         ],
     );
