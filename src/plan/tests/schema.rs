@@ -153,6 +153,7 @@ fn example(key: &'static Key, kind: &'static Kind) -> String {
         Kind::Text(_) => match key.name {
             "endpoint" | "admin" => "\"http://127.0.0.1:1\"".to_owned(),
             "url" => "\"https://host/file\"".to_owned(),
+            "nonzeros" => "\"1..1\"".to_owned(),
             "sha256" => format!("\"{}\"", "0".repeat(64)),
             "link" => "\"https://jaeger.example/trace/{trace_id}\"".to_owned(),
             _ => "\"words\"".to_owned(),
