@@ -15,16 +15,6 @@ fn main() {
         .or_else(|| of_git(&folder))
         .unwrap_or_else(|| "built outside git".to_owned());
     println!("cargo:rustc-env=MILVUS_BENCH_BUILT_FROM={commit}");
-    let features = ["PARQUET"].map(|name| (name, env::var(format!("CARGO_FEATURE_{name}"))));
-    let features = features.iter().filter(|(_, set)| set.is_ok());
-    let mut features: Vec<String> = features.map(|(name, _)| name.to_lowercase()).collect();
-    if features.is_empty() {
-        features.push("none".to_owned());
-    }
-    println!(
-        "cargo:rustc-env=MILVUS_BENCH_FEATURES={}",
-        features.join(" ")
-    );
 }
 
 /// A package of a registry has its commit in a file.

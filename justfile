@@ -4,7 +4,7 @@
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
 # Everything that has to be right, in the order in which it fails soonest.
-steps := "format containerfile lints test field parquet documentation packages"
+steps := "format containerfile lints test fuzz field documentation packages"
 
 # What `cargo binstall` downloads is named by Cargo.toml as here.
 version := `sed -n 's/^version = "\(.*\)"/\1/p;/^version/q' Cargo.toml`
@@ -36,13 +36,25 @@ lints:
 test $MILVUS_BENCH_E2E=env("MILVUS_BENCH_E2E", "full") $MILVUS_BENCH_CALIBRATE="off":
     cargo test --locked
 
+# the readers of data sets with cases that cargo-fuzz makes, as many seconds for each target
+fuzz seconds="60":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    folder={{ quote(cargo_target / "fuzz") }}
+    # Without a sanitizer, which would need a nightly compiler: there is no `unsafe` to find faults of.
+    export CARGO_TARGET_DIR="$folder"
+    cargo fuzz build --sanitizer none
+    for target in $(cargo fuzz list); do
+        # What was found before is tried first, and left for the next time; a failure names its case.
+        mkdir -p "$folder/corpus/$target"
+        cargo fuzz run --sanitizer none "$target" "$folder/corpus/$target" -- -max_total_time={{ seconds }} \
+            -max_len=1024 -malloc_limit_mb=64 -artifact_prefix="$folder/$target-" -verbosity=0 \
+            -print_final_stats=1
+    done
+
 # inputs of public reports against real servers, or the rows whose names have one of the words
 field *words:
     tests/field.sh {{ words }}
-
-# the report format that most builds leave out
-parquet:
-    cargo test --locked --features parquet --lib report::
 
 # the documentation of the code, with warnings as errors, and the book of docs/ in target/book
 documentation $RUSTDOCFLAGS="-D warnings": book

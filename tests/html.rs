@@ -22,6 +22,8 @@ mod reading;
 mod report;
 #[path = "html/samples.rs"]
 mod samples;
+#[path = "support/suite.rs"]
+mod suite;
 #[path = "html/tab.rs"]
 mod tab;
 
@@ -32,13 +34,13 @@ use std::{
 };
 
 use chromium::Chromium;
-use harness::{Harness, Tally, list, loudly, say};
+use suite::{Missing, Suite};
 
 /// A test in the browser.
 type Case = harness::Case<Chromium>;
 
 /// Every test that needs the browser.
-const PAGES: [&[Case]; 4] = [
+const PAGES: &[&[Case]] = &[
     report::CASES,
     reading::CASES,
     paper::CASES,
@@ -62,48 +64,13 @@ const WITHOUT: &[harness::Case<()>] = &[
 ];
 
 fn main() -> ExitCode {
-    let harness = match Harness::from_arguments(std::env::args().skip(1)) {
-        Ok(harness) => harness,
-        Err(text) => {
-            say(&text);
-            return ExitCode::FAILURE;
-        }
+    let suite = Suite {
+        always: WITHOUT,
+        needing: PAGES,
+        of: "the pages in a browser",
+        how_to_get: "apt-get install chromium",
     };
-    let pages: Vec<&Case> = PAGES
-        .into_iter()
-        .flat_map(|cases| harness.wanted(cases))
-        .collect();
-    let without = harness.wanted(WITHOUT);
-    if harness.lists() {
-        list(&pages);
-        list(&without);
-        return ExitCode::SUCCESS;
-    }
-    let mut tally = Tally::default();
-    for case in without {
-        tally.case(case.name, || (case.run)(&()));
-    }
-    match chromium::find() {
-        _ if pages.is_empty() => {}
-        Ok(chromium) => {
-            for case in pages {
-                tally.case(case.name, || (case.run)(&chromium));
-            }
-        }
-        Err(why) if in_ci() => pages
-            .iter()
-            .for_each(|case| tally.not_run(case.name, &format!("{why}, and CI is set"))),
-        Err(why) => loudly(&format!(
-            "{why}: the {} tests of the pages in a browser are LEFT OUT (apt-get install chromium)",
-            pages.len()
-        )),
-    }
-    tally.finish()
-}
-
-/// Where nobody reads what a test run said, nothing may be left out.
-fn in_ci() -> bool {
-    std::env::var("CI").is_ok_and(|value| value == "true" || value == "1")
+    suite.run(|| chromium::find().map_err(Missing::program))
 }
 
 /// This program for one page where only the folder `path` is searched for a browser: whether it

@@ -5,6 +5,8 @@
 
 #[path = "support/harness.rs"]
 mod harness;
+#[path = "support/suite.rs"]
+mod suite;
 #[path = "support/tmux.rs"]
 mod tmux;
 
@@ -16,12 +18,13 @@ use std::{
     time::Duration,
 };
 
-use harness::{Case, Harness, Tally, list, loudly, say};
+use harness::Case;
 use milvus_bench::{
     milvus::methods,
     null_milvus::{FakeMilvus, Served, Shape, SpanSpec},
 };
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use suite::{Missing, Suite};
 use tempfile::TempDir;
 use tmux::{Seen, Window};
 
@@ -130,45 +133,13 @@ const WITHOUT: &[Case<()>] = &[
 ];
 
 fn main() -> ExitCode {
-    let harness = match Harness::from_arguments(std::env::args().skip(1)) {
-        Ok(harness) => harness,
-        Err(text) => {
-            say(&text);
-            return ExitCode::FAILURE;
-        }
+    let suite = Suite {
+        always: WITHOUT,
+        needing: &[TERMINAL],
+        of: "a terminal",
+        how_to_get: "apt-get install tmux",
     };
-    let (cases, without) = (harness.wanted(TERMINAL), harness.wanted(WITHOUT));
-    if harness.lists() {
-        list(&cases);
-        list(&without);
-        return ExitCode::SUCCESS;
-    }
-    let mut tally = Tally::default();
-    for case in without {
-        tally.case(case.name, || (case.run)(&()));
-    }
-    match tmux::find() {
-        _ if cases.is_empty() => {}
-        Ok(()) => {
-            let run = Run::new();
-            for case in cases {
-                tally.case(case.name, || (case.run)(&run));
-            }
-        }
-        Err(why) if in_ci() => cases
-            .iter()
-            .for_each(|case| tally.not_run(case.name, &format!("{why}, and CI is set"))),
-        Err(why) => loudly(&format!(
-            "{why}: the {} tests of a terminal are LEFT OUT (apt-get install tmux)",
-            cases.len()
-        )),
-    }
-    tally.finish()
-}
-
-/// Where nobody reads what a test run said, nothing may be left out.
-fn in_ci() -> bool {
-    std::env::var("CI").is_ok_and(|value| value == "true" || value == "1")
+    suite.run(|| tmux::find().map(|()| Run::new()).map_err(Missing::program))
 }
 
 /// A run of two phases in the folder `run`, of which the second waits for consistency.

@@ -99,6 +99,7 @@ const OF_ALL: &[(&str, TlsCause)] = &[
     ("future", TlsCause::NotYetValid),
     ("other-name", TlsCause::WrongName),
     ("no-name", TlsCause::NoNames),
+    ("client-cert", TlsCause::NoClientCertificate),
 ];
 
 const GO: &str = "Go";
@@ -111,7 +112,6 @@ const CASES: &[Case] = &[
     Case::same(GO, "web", UNAWARE, TlsCause::UnknownIssuer),
     Case::same(GO, "web", PLAIN, TlsCause::OnlyTls),
     Case::same(GO, "plain", TRUSTING, TlsCause::NotTls),
-    Case::same(GO, "client-cert", TRUSTING, TlsCause::NoClientCertificate),
     Case::same(
         GO,
         "client-cert",
@@ -151,7 +151,6 @@ const CASES: &[Case] = &[
     Case::same(CORE, "good", UNAWARE, TlsCause::UnknownIssuer),
     Case::same(CORE, "good", PLAIN, TlsCause::OnlyTls),
     Case::same(CORE, "plain", TRUSTING, TlsCause::NotTls),
-    Case::same(CORE, "client-cert", TRUSTING, TlsCause::NoClientCertificate),
     Case::same(
         CORE,
         "client-cert",
@@ -162,12 +161,6 @@ const CASES: &[Case] = &[
     Case(CORE, "other-name", NAMING, None, None),
     Case::same(OPENSSL, "web", UNAWARE, TlsCause::UnknownIssuer),
     Case::same(OPENSSL, "web", PLAIN, TlsCause::OnlyTls),
-    Case::same(
-        OPENSSL,
-        "client-cert",
-        TRUSTING,
-        TlsCause::NoClientCertificate,
-    ),
     Case::same(
         OPENSSL,
         "client-cert-no-alpn",

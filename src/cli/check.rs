@@ -10,6 +10,7 @@ use super::{
     terminal::broken,
 };
 use crate::{
+    load,
     plan::{Checked, Unfetched},
     report::clean,
 };
@@ -54,16 +55,27 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<Done, CliError> {
         text.push(b'\n');
         print(&text)?;
     } else {
-        let text: String = plan
-            .expectation()
-            .to_string()
-            .lines()
-            .map(|line| format!("{}\n", clean(line)))
-            .collect();
+        let expectation = plan.expectation().to_string();
+        let examples = load::first_requests(&plan);
+        let examples = examples
+            .iter()
+            .map(|(workload, drawn)| example(workload, drawn));
+        let lines = expectation.lines().map(str::to_owned).chain(examples);
+        let text: String = lines.map(|line| clean(&line) + "\n").collect();
         // `requests   search: ...`: all labels are as wide.
         print(broken(&text, |_| Some(LABEL.len())).as_bytes())?;
     }
     Ok(Done::Ok)
+}
+
+/// What is drawn for the first request of a workload.
+fn example(workload: &str, drawn: &[(String, String)]) -> String {
+    let drawn = drawn.iter().map(|(key, text)| format!("{key} = {text}"));
+    let drawn: Vec<String> = drawn.collect();
+    format!(
+        "values     {workload}: the first request has {}",
+        drawn.join("; ")
+    )
 }
 
 /// What is said of a scenario whose files are not all here.

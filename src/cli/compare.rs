@@ -71,7 +71,7 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
     let (baseline, runs) = (folders(&arguments.baseline)?, folders(&arguments.runs)?);
     if let Some(both) = baseline.intersection(&runs).next() {
         return Err(CliError::new(format!(
-            "{} is on both sides: name each run on one of them",
+            "{} is on both sides: name it on one side only",
             both.display()
         )));
     }
@@ -87,7 +87,7 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
         .find(|one| runs.iter().any(|other| other.run == one.run))
     {
         return Err(CliError::new(format!(
-            "run {} is on both sides, in two folders: name each run on one of them",
+            "run {} is on both sides, in two folders: name it on one side only",
             both.run
         )));
     }

@@ -119,10 +119,21 @@ const EXAMPLES: &[Row] = &[
     ),
     (
         "data",
-        &[(
-            "fetch what a scenario names by address",
-            "data fetch s.toml",
-        )],
+        &[
+            ("what is in a file, or in a folder", "data info base.fbin"),
+            (
+                "the first million rows as another format",
+                "data convert base.hdf5 base.fbin --rows 0..1_000_000",
+            ),
+            (
+                "a thousand rows split off as queries",
+                "data convert all.npy base.fbin --queries 1000",
+            ),
+            (
+                "fetch what a scenario names by address",
+                "data fetch s.toml",
+            ),
+        ],
     ),
     (
         "list",

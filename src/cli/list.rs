@@ -44,7 +44,7 @@ pub(crate) fn list(arguments: &ListArguments) -> Result<Done, CliError> {
         ))
     };
     if let Err(error) = std::fs::read_dir(root) {
-        return Err(none(&format!(", {error}")));
+        return Err(none(&format!(" ({error})")));
     }
     let progress = Progress::plain();
     let _reading = progress.waiting("reading the runs", "until each was looked at");
@@ -130,7 +130,7 @@ fn of_folder(path: &Path, reader: &RunReader) -> ListedRun {
             status,
             verdict: "-".to_owned(),
             lines: vec![format!(
-                "no report yet, `milvus-bench report {}` makes one",
+                "no report yet; `milvus-bench report {}` makes one",
                 path.strip_prefix(".").unwrap_or(path).display()
             )],
             reasons: failure.collect(),

@@ -64,13 +64,11 @@ struct Arguments {
     command: Command,
 }
 
-/// Version, commit and its day, and what it was built with.
+/// Version, commit and its day.
 const BUILT_FROM: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (",
     env!("MILVUS_BENCH_BUILT_FROM"),
-    ", features: ",
-    env!("MILVUS_BENCH_FEATURES"),
     ")"
 );
 

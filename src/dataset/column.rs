@@ -37,6 +37,9 @@ impl DataColumn {
                 names.join(", ")
             ));
         };
+        if let ColumnType::Unreadable(why) = &list[number].column_type {
+            return Err(format!("but column {name} of {label} {why}"));
+        }
         let mut column = Self {
             label: label.to_owned(),
             vectors: Arc::clone(vectors),
@@ -146,18 +149,5 @@ impl fmt::Debug for DataColumn {
             name, column_type, ..
         } = &self.column;
         write!(f, "{name} {column_type:?} {:016x}", self.identity)
-    }
-}
-
-impl fmt::Display for ColumnType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ColumnType::Bool => f.write_str("Bool"),
-            ColumnType::Int => f.write_str("Int"),
-            ColumnType::Float => f.write_str("Float"),
-            ColumnType::Text => f.write_str("Text"),
-            ColumnType::Json => f.write_str("JSON"),
-            ColumnType::List(element) => write!(f, "list of {element}"),
-        }
     }
 }

@@ -24,6 +24,27 @@ pub struct DatasetEntry {
     pub(super) format: Format,
 }
 
+impl DatasetEntry {
+    /// Extensions of its files.
+    #[must_use]
+    pub fn extensions(&self) -> &'static [&'static str] {
+        match &self.format {
+            Format::Files(format) => format.extensions,
+            Format::Generated(_) => &[],
+        }
+    }
+
+    /// Name of the layout in which data sets of this format have their neighbours, if they have
+    /// some.
+    #[must_use]
+    pub fn neighbours(&self) -> Option<&'static str> {
+        match &self.format {
+            Format::Files(format) => format.truth.map(|truth| truth.name),
+            Format::Generated(_) => None,
+        }
+    }
+}
+
 /// Where the vectors of a format come from.
 pub(super) enum Format {
     /// Files, each of which may be in another one of these formats.
@@ -56,19 +77,26 @@ impl Role {
 
 /// A file that a format is to open.
 #[derive(Clone, Copy)]
-#[expect(
-    dead_code,
-    reason = "role and options are for formats with several parts"
-)]
 pub(super) struct Asked<'a> {
     pub(super) beginning: &'a Beginning,
     pub(super) role: Role,
     /// Everything the scenario says of the data set.
     pub(super) options: &'a DatasetOptions,
-    /// Queries of the data set, where the truth is asked for.
+    /// Queries of the data set, where the truth is asked for, or [`ANY_QUERIES`].
     pub(super) queries: u64,
     /// Rows of the data set, where the truth is asked for and there is a base.
     pub(super) rows: Option<u64>,
+    /// The rows and the queries themselves then, whose ids the truth may name.
+    pub(super) base: Option<&'a dyn Vectors>,
+    pub(super) query_vectors: Option<&'a dyn Vectors>,
+}
+
+/// The truth is asked for without a data set: its number of queries is taken as it is.
+pub(super) const ANY_QUERIES: u64 = u64::MAX;
+
+/// Whether a truth has the neighbours of another number of queries than it should.
+pub(super) fn has_other_queries(found: u64, asked: u64) -> bool {
+    asked != ANY_QUERIES && found != asked
 }
 
 /// A format of files.
@@ -86,7 +114,7 @@ pub(super) struct FileFormat {
     /// caller.
     pub(super) truth: Option<Neighbours>,
     /// Other files of the data set that a base in this format implies.
-    pub(super) parts: fn(&Beginning) -> Parts,
+    pub(super) parts: fn(&Beginning, &DatasetOptions) -> Parts,
 }
 
 /// Files that belong to a base.
@@ -107,7 +135,7 @@ pub(super) struct Neighbours {
 }
 
 /// No other files belong to a base.
-pub(super) fn no_parts(_: &Beginning) -> Parts {
+pub(super) fn no_parts(_: &Beginning, _: &DatasetOptions) -> Parts {
     Parts::default()
 }
 

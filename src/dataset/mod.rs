@@ -4,34 +4,45 @@
 //! rows of values ([`Vectors`]). A collection takes them as the [`Dataset`] of its vector field, in
 //! the form in which they travel.
 
+mod cast;
 mod column;
 mod element;
 mod file;
 mod foreign;
 mod format;
 mod formats;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+mod inspect;
 mod options;
 mod random;
 mod remote;
 mod source;
+mod survey;
 #[cfg(test)]
 pub(crate) mod testing;
 mod truth;
 mod vectors;
+mod write;
 
 pub use column::DataColumn;
 pub use element::{Element, put_sparse_row, sparse_rows};
 pub use format::DatasetEntry;
+pub use inspect::Inspected;
 pub use options::{DatasetError, DatasetOptions, MAX_DIM, OpenError};
 pub use random::distributions;
 pub use remote::{RemoteFile, check_address};
 pub use source::Source;
-pub use truth::Truth;
+pub use survey::{Found, Range, Survey, survey};
+pub use truth::{Direction, Truth};
 pub use vectors::{Cell, Column, ColumnType, Columns, Dataset, Vectors};
+pub use write::{Selection, WRITTEN, WriteError, WrittenFormat, write};
+
+use std::path::Path;
 
 use self::{
     format::Format,
-    formats::{bvecs, csr, f16bin, fbin, fvecs, i8bin, npy, u8bin},
+    formats::{bvecs, csr, f16bin, fbin, fvecs, hdf5, i8bin, jsonl, npy, parquet, u8bin},
 };
 use crate::vector_type::VectorType;
 
@@ -46,6 +57,15 @@ pub fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
         Some(Format::Generated(open)) => open(options),
         _ => source::open_files(options, DATASETS),
     }
+}
+
+/// Opens a file or folder by itself, without a scenario: reads headers, and true neighbours, but no
+/// rows. `options` name the format, or parts of the file.
+///
+/// # Errors
+/// It is in no known format, or damaged.
+pub fn inspect(path: &Path, options: &DatasetOptions) -> Result<Inspected, OpenError> {
+    inspect::inspect(path, options, DATASETS)
 }
 
 /// What the rows are, in one line for the fingerprint of a collection: number, dimension, and a
@@ -84,6 +104,9 @@ pub static DATASETS: &[DatasetEntry] = &[
     bvecs::ENTRY,
     npy::ENTRY,
     csr::ENTRY,
+    parquet::ENTRY,
+    hdf5::ENTRY,
+    jsonl::ENTRY,
     random::ENTRY,
 ];
 

@@ -21,6 +21,16 @@ pub struct DatasetOptions {
     pub queries: Option<PathBuf>,
     /// File of the true neighbours.
     pub truth: Option<PathBuf>,
+    /// Which files of a folder have the rows.
+    pub files: Option<String>,
+    /// Column, or array within a file, of the vectors.
+    pub vector: Option<String>,
+    /// The same of the query vectors.
+    pub query_vector: Option<String>,
+    /// Column of the ids of rows.
+    pub id: Option<String>,
+    /// Column or array of the true neighbours.
+    pub neighbors: Option<String>,
     /// Rows of a generated data set.
     pub rows: Option<u64>,
     /// Dimension of a generated data set.
@@ -35,6 +45,23 @@ pub struct DatasetOptions {
     pub duplicates: Option<f64>,
     /// Seed of a generated data set.
     pub seed: u64,
+}
+
+impl DatasetOptions {
+    /// Keys that name something within files, where they are given.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let given = [
+            ("files", self.files.is_some()),
+            ("vector", self.vector.is_some()),
+            ("query_vector", self.query_vector.is_some()),
+            ("id", self.id.is_some()),
+            ("neighbors", self.neighbors.is_some()),
+        ];
+        given
+            .into_iter()
+            .filter(|(_, given)| *given)
+            .map(|(key, _)| key)
+    }
 }
 
 /// Why a data set can't be used: one sentence that names the file or key, what was found, what is

@@ -4,8 +4,8 @@
 //! what is drawn, stream = number of the vector. So every row is a pure function of (seed, row) and
 //! is found without drawing those before it.
 //!
-//! Other types of vectors are made from the same floats: Float16 and BFloat16 by rounding, Int8 by a
-//! factor, Binary by their signs. Sparse ones are drawn for themselves.
+//! Other types of vectors are made from the same floats: Float16 and BFloat16 by rounding, Int8 by
+//! a factor, Binary by their signs. Sparse ones are drawn for themselves.
 
 mod made;
 
@@ -228,8 +228,17 @@ fn stream(seed: u64, kind: &str, number: u64) -> ChaCha8Rng {
     rng
 }
 
+fn refuse<T>(key: &'static str, message: String) -> Result<T, OpenError> {
+    Err(OpenError { key, message })
+}
+
 fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
-    let refuse = |key, message| Err(OpenError { key, message });
+    if let Some(key) = options.names().next() {
+        return refuse(
+            key,
+            "names something within files, format random has none".into(),
+        );
+    }
     for (key, path) in [
         ("base", &options.base),
         ("queries", &options.queries),
@@ -244,28 +253,7 @@ fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
             );
         }
     }
-    let Some(dim) = options.dim else {
-        return refuse(
-            "dim",
-            format!("is missing, format random needs it: 1 to {MAX_DIM}"),
-        );
-    };
-    let most = options.nonzeros.map_or(MAX_DIM, |_| MAX_INDICES);
-    if !(1..=most).contains(&dim) {
-        return refuse("dim", format!("is {dim}, expected 1 to {most}"));
-    }
-    let largest = dim.min(MAX_DIM);
-    if let Some((least, most)) = options.nonzeros
-        && (least < 1 || least > most || most > largest)
-    {
-        return refuse(
-            "nonzeros",
-            format!(
-                "is {least} to {most}, expected a number or a range \"LEAST..MOST\" from 1 to \
-                 {largest}"
-            ),
-        );
-    }
+    let dim = dim(options)?;
     let rows = match options.rows {
         // Enough for a collection that is reused.
         None => 0,
@@ -275,21 +263,7 @@ fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
         }
         Some(rows) => rows,
     };
-    let query_count = options.query_count.unwrap_or(DEFAULT_QUERIES);
-    let longest = match options.nonzeros {
-        None => 4 * u64::from(dim),
-        Some((_, most)) => 8 * u64::from(most),
-    };
-    let most = MAX_IN_MEMORY / longest;
-    if !(1..=most).contains(&query_count) {
-        return refuse(
-            "queries",
-            format!(
-                "is {query_count}, expected 1 to {most} with dimension {dim} (they are kept in \
-                 memory)"
-            ),
-        );
-    }
+    let query_count = query_count(options, dim)?;
     let name = options.distribution.as_deref().unwrap_or("normal");
     let Some((_, distribution)) = DISTRIBUTIONS
         .iter()
@@ -318,6 +292,54 @@ fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
     };
     let base = Some(part("rows", "rows", rows)).filter(|_| rows > 0);
     Source::new(base, Some(part("queries", "queries", query_count)), None)
+}
+
+/// The dimension, with which `nonzeros` have to fit.
+fn dim(options: &DatasetOptions) -> Result<u32, OpenError> {
+    let Some(dim) = options.dim else {
+        return refuse(
+            "dim",
+            "is missing, format random needs it: 1 to 32,768".to_owned(),
+        );
+    };
+    let (most, said) = match options.nonzeros {
+        None => (MAX_DIM, "32,768"),
+        Some(_) => (MAX_INDICES, "4,294,967,294"),
+    };
+    if !(1..=most).contains(&dim) {
+        return refuse("dim", format!("is {dim}, expected 1 to {said}"));
+    }
+    let largest = dim.min(MAX_DIM);
+    if let Some((least, most)) = options.nonzeros
+        && (least < 1 || least > most || most > largest)
+    {
+        return refuse(
+            "nonzeros",
+            format!(
+                "is {least} to {most}, expected a number or a range \"LEAST..MOST\" from 1 to \
+                 {largest}"
+            ),
+        );
+    }
+    Ok(dim)
+}
+
+fn query_count(options: &DatasetOptions, dim: u32) -> Result<u64, OpenError> {
+    let count = options.query_count.unwrap_or(DEFAULT_QUERIES);
+    let longest = match options.nonzeros {
+        None => 4 * u64::from(dim),
+        Some((_, most)) => 8 * u64::from(most),
+    };
+    let most = MAX_IN_MEMORY / longest;
+    if !(1..=most).contains(&count) {
+        return refuse(
+            "queries",
+            format!(
+                "is {count}, expected 1 to {most} with dimension {dim} (they are kept in memory)"
+            ),
+        );
+    }
+    Ok(count)
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ impl RemoteFile {
     }
 }
 
-/// Whether a file may be fetched from there: nobody between must be able to change or read it.
+/// Whether a file may be fetched from there: no one on the way may read or change it.
 ///
 /// # Errors
 /// It may not, in words that go on after the key.
@@ -90,7 +90,7 @@ pub fn check_address(url: &Url) -> Result<(), String> {
 
 fn address(text: &str) -> Result<Url, String> {
     let url = Url::parse(text)
-        .map_err(|error| format!("is no address ({error}), expected https://HOST/FILE"))?;
+        .map_err(|error| format!("is not an address ({error}), expected https://HOST/FILE"))?;
     check_address(&url)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(
@@ -143,7 +143,7 @@ mod tests {
             "begins with http://, expected https://",
         );
         refused("ftp://localhost/x.fbin", SUM, "url", "begins with ftp://");
-        refused("host/x.fbin", SUM, "url", "is no address");
+        refused("host/x.fbin", SUM, "url", "is not an address");
         refused(
             "https://u:p@host/x.fbin",
             SUM,

@@ -71,6 +71,19 @@ impl Source {
             .map_or_else(VectorType::default, |part| part.vectors.element().natural())
     }
 
+    /// Ids of `count` rows from row `first` on, by which columns and neighbours of its files name
+    /// them; None where they are the numbers of the rows, as true neighbours always are here.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn ids(&self, first: u64, count: u64) -> Result<Option<Vec<i64>>, DatasetError> {
+        let Some(base) = &self.base else {
+            return Ok(None);
+        };
+        let ids = base.vectors.ids(first, count);
+        ids.map_err(|story| DatasetError(format!("{} {story}", base.label)))
+    }
+
     /// Columns beside the vectors of the rows, if the format has some.
     #[must_use]
     pub fn columns(&self) -> Option<&dyn Columns> {
@@ -335,6 +348,18 @@ pub(super) fn open_files(
     options: &DatasetOptions,
     table: &'static [DatasetEntry],
 ) -> Result<Source, OpenError> {
+    let (base, queries, truth) = open_parts(options, table)?;
+    Source::new(base, queries, truth)
+}
+
+/// Rows, queries and truth.
+pub(super) type Opened = (Option<Part>, Option<Part>, Option<Truth>);
+
+/// Its parts, of which no row was looked at.
+pub(super) fn open_parts(
+    options: &DatasetOptions,
+    table: &'static [DatasetEntry],
+) -> Result<Opened, OpenError> {
     refuse_foreign_keys(options)?;
     let named = options.format.as_deref();
     let find = |role: Role, path: &std::path::Path| format::find(role, path, named, table);
@@ -346,7 +371,7 @@ pub(super) fn open_files(
     let implied = base
         .as_ref()
         .map_or_else(Parts::default, |(beginning, format)| {
-            (format.parts)(beginning)
+            (format.parts)(beginning, options)
         });
     let queries = options.queries.as_ref().or(implied.queries.as_ref());
     let queries = queries.map(|path| find(Role::Queries, path)).transpose()?;
@@ -360,6 +385,8 @@ pub(super) fn open_files(
                     options,
                     queries: 0,
                     rows: None,
+                    base: None,
+                    query_vectors: None,
                 });
                 let vectors = vectors
                     .map_err(|story| OpenError::of_file(role.key(), &beginning.path, &story))?;
@@ -380,26 +407,34 @@ pub(super) fn open_files(
             message: "has no file: give it base, queries or both".to_owned(),
         });
     }
-    let truth = options.truth.as_ref().or(implied.truth.as_ref());
+    refuse_names(options, [&base, &queries].into_iter().flatten())?;
+    // Other queries have other neighbours.
+    let implied = implied.truth.filter(|_| options.queries.is_none());
+    let truth = options.truth.as_ref().or(implied.as_ref());
     let truth = match truth {
         None => None,
         Some(path) => {
-            let count = |part: &Option<Part>| part.as_ref().map(|part| part.vectors.rows());
             let found = find(Role::Truth, path)?;
-            Some(read_truth(&found, options, count(&queries), count(&base))?)
+            Some(read_truth(
+                &found,
+                options,
+                queries.as_ref(),
+                base.as_ref(),
+            )?)
         }
     };
-    Source::new(base, queries, truth)
+    Ok((base, queries, truth))
 }
 
 fn read_truth(
     (beginning, format): &(Beginning, &'static FileFormat),
     options: &DatasetOptions,
-    queries: Option<u64>,
-    rows: Option<u64>,
+    query_part: Option<&Part>,
+    base: Option<&Part>,
 ) -> Result<Truth, OpenError> {
     let refuse = |story: String| OpenError::of_file(Role::Truth.key(), &beginning.path, &story);
-    let queries = queries.unwrap_or(0);
+    let queries = query_part.map_or(0, |part| part.vectors.rows());
+    let rows = base.map(|part| part.vectors.rows());
     let Some(neighbours) = format.truth else {
         return Err(refuse("is in a format without true neighbours".to_owned()));
     };
@@ -409,6 +444,8 @@ fn read_truth(
         options,
         queries,
         rows,
+        base: base.map(|part| &*part.vectors),
+        query_vectors: query_part.map(|part| &*part.vectors),
     });
     let truth = truth.map_err(refuse)?;
     if truth.queries() != queries {
@@ -420,6 +457,25 @@ fn read_truth(
     }
     truth::check(&truth, rows).map_err(refuse)?;
     Ok(truth)
+}
+
+/// Names of columns in files that have no names would be ignored without a word otherwise.
+fn refuse_names<'a>(
+    options: &DatasetOptions,
+    parts: impl Iterator<Item = &'a Part>,
+) -> Result<(), OpenError> {
+    let known: Vec<&str> = parts
+        .flat_map(|part| part.vectors.keys())
+        .copied()
+        .collect();
+    match options.names().find(|key| !known.contains(key)) {
+        Some(key) => Err(OpenError {
+            key,
+            message: "names a part of a file, but the files of this data set have no names within"
+                .to_owned(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Keys of other formats would be ignored without a word otherwise.

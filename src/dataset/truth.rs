@@ -44,6 +44,45 @@ impl Truth {
     }
 }
 
+/// How distances go on with the neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// They are distances.
+    Rising,
+    /// They are similarities.
+    Falling,
+    /// No two differ.
+    Level,
+}
+
+impl Truth {
+    /// The least and the greatest id; None where there is no neighbour.
+    #[must_use]
+    pub fn range(&self) -> Option<(i64, i64)> {
+        let ids = || self.ids.iter().copied().filter(|id| *id != NO_NEIGHBOUR);
+        ids().min().zip(ids().max())
+    }
+
+    /// Whether distances rise or fall; None where there are none.
+    #[must_use]
+    pub fn direction(&self) -> Option<Direction> {
+        let of = |query: usize| {
+            let (_, distances) = self.neighbours(query);
+            let mut pairs = distances.windows(2);
+            pairs.find_map(|pair| match pair[1] - pair[0] {
+                step if step > 0.0 => Some(Direction::Rising),
+                step if step < 0.0 => Some(Direction::Falling),
+                _ => None,
+            })
+        };
+        if self.distances.is_empty() {
+            return None;
+        }
+        let mut queries = 0..self.queries() as usize;
+        Some(queries.find_map(of).unwrap_or(Direction::Level))
+    }
+}
+
 /// Checks the neighbours of queries among `rows` rows, where these are known.
 ///
 /// # Errors
@@ -160,6 +199,29 @@ mod tests {
             &[1, 2, 3, 4],
             &[0.1, 0.2, 0.4, 0.3],
             "distance 0.3 of neighbour 2 of query 1 after 0.4",
+        );
+    }
+
+    #[test]
+    fn ids_have_a_range_and_distances_a_direction() {
+        let truth = |distances: &[f32]| Truth {
+            k: 2,
+            ids: vec![7, 3, 5, -1],
+            distances: distances.to_vec(),
+        };
+        assert_eq!(truth(&[]).range(), Some((3, 7)));
+        assert_eq!(truth(&[]).direction(), None);
+        assert_eq!(
+            truth(&[0.1, 0.2, 0.1, 9.0]).direction(),
+            Some(Direction::Rising)
+        );
+        assert_eq!(
+            truth(&[0.2, 0.1, 0.1, 9.0]).direction(),
+            Some(Direction::Falling)
+        );
+        assert_eq!(
+            truth(&[0.2, 0.2, 0.1, 9.0]).direction(),
+            Some(Direction::Level)
         );
     }
 

@@ -50,6 +50,20 @@ pub trait Vectors: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Ids of `count` rows from row `first` on; None where they are their numbers.
+    ///
+    /// # Errors
+    /// As [`Vectors::read`].
+    fn ids(&self, first: u64, count: u64) -> Result<Option<Vec<i64>>, String> {
+        let _ = (first, count);
+        Ok(None)
+    }
+
+    /// Keys of `[data.<name>]` that name something within its files.
+    fn keys(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Columns beside the vectors, by row; None where the format has none.
     fn columns(&self) -> Option<&dyn Columns> {
         None
@@ -94,6 +108,24 @@ pub enum ColumnType {
     /// JSON texts, or structures that are given as such.
     Json,
     List(Box<ColumnType>),
+    /// Why it can't be read, in words that go on after its name.
+    Unreadable(String),
+}
+
+impl ColumnType {
+    /// Its name in words.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Bool => "bool".to_owned(),
+            Self::Int => "int".to_owned(),
+            Self::Float => "float".to_owned(),
+            Self::Text => "text".to_owned(),
+            Self::Json => "JSON".to_owned(),
+            Self::List(of) => format!("list of {}", of.name()),
+            Self::Unreadable(what) => format!("unreadable ({what})"),
+        }
+    }
 }
 
 /// A column beside the vectors.

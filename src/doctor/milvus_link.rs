@@ -288,7 +288,7 @@ fn causes_by_peer(peer: Peer, uri: &str) -> Vec<Cause> {
             Cause::new(
                 "Milvus is starting or stopping, or a published port or port-forward has no \
                  server behind it",
-                "try again; docker compose ps; its log",
+                "try again; check its log and docker compose ps",
             ),
             Cause::new(
                 "something else listens there, without TLS",
@@ -326,7 +326,7 @@ fn causes_of_failed_call(
         CallError::Timeout => vec![
             Cause::new(
                 "Milvus is overloaded, or waits for etcd or its message queue",
-                "its log; docker compose ps; kubectl get pods",
+                "check its log; docker compose ps; kubectl get pods",
             ),
             Cause::new(
                 "the server there does not answer gRPC",
@@ -341,7 +341,7 @@ fn causes_of_failed_call(
         CallError::Milvus(1 | 2) => {
             vec![Cause::new(
                 "Milvus is starting, or waits for one of its roles",
-                "try again; docker compose ps; its log",
+                "try again; check its log and docker compose ps",
             )]
         }
         _ => vec![Cause::new(

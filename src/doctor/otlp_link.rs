@@ -18,7 +18,7 @@ use crate::{
 /// For the second call; the exporter itself has had its own patience before.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Ports of OTLP by gRPC and over HTTP.
+/// Ports of OTLP over gRPC and over HTTP.
 const PORTS: [u16; 2] = [4317, 4318];
 
 /// Where every advice of this link ends: where the address stands, with the protocol's own port.
@@ -198,13 +198,13 @@ fn causes_by_peer(peer: Peer, otlp: &ExportOptions) -> Option<Vec<Cause>> {
         )],
         Peer::Http => vec![Cause::new(
             "the endpoint does not answer, or closes the connection",
-            "its log",
+            "check its log",
         )],
         // A second look has found no trouble with TLS itself.
         Peer::Tls if protocol == ExportProtocol::HttpProtobuf => {
             vec![Cause::new(
                 "the endpoint does not answer, or closes the connection",
-                "its log",
+                "check its log",
             )]
         }
         Peer::Other if protocol == ExportProtocol::HttpProtobuf => vec![Cause::new(
@@ -233,7 +233,7 @@ fn nobody_there(port: u16, keys: String) -> Vec<Cause> {
         )
     };
     let wrong = Cause::new(
-        "the port is wrong: OTLP by gRPC is on 4317, over HTTP on 4318",
+        "the port is wrong: OTLP over gRPC is on 4317, over HTTP on 4318",
         keys.clone(),
     );
     if PORTS.contains(&port) {
@@ -257,7 +257,7 @@ fn causes_by_words(text: &str) -> Option<Cause> {
     if text.starts_with("the endpoint rejected") {
         return Some(Cause::new(
             "the endpoint accepts exports, but rejects spans for the reason given",
-            "the limits and filters of the receiver; its log",
+            "the limits and filters of the receiver; check its log",
         ));
     }
     let is_size = ["larger than max", "too large", "exceeds the limit"]
@@ -291,9 +291,9 @@ fn causes_by_status(status: u16) -> Vec<Cause> {
         ),
         429 | 500..=599 => Cause::new(
             "the collector hangs or is overloaded",
-            "its log; for Jaeger 1.x: COLLECTOR_QUEUE_SIZE=100000",
+            "check its log; for Jaeger 1.x: COLLECTOR_QUEUE_SIZE=100000",
         ),
-        _ => Cause::new("the receiver refuses the export", "its log"),
+        _ => Cause::new("the receiver refuses the export", "check its log"),
     }]
 }
 
@@ -340,7 +340,7 @@ fn causes_by_answer(answer: Result<(), Option<Code>>) -> Vec<Cause> {
             vec![
                 Cause::new(
                     "the collector hangs or is overloaded",
-                    "its log; for Jaeger 1.x: COLLECTOR_QUEUE_SIZE=100000",
+                    "check its log; for Jaeger 1.x: COLLECTOR_QUEUE_SIZE=100000",
                 ),
                 not_grpc(),
             ]

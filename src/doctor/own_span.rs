@@ -51,7 +51,7 @@ pub(super) async fn check(
             format!("can't read spans: {error}"),
             vec![Cause::new(
                 "the span source does not return traces",
-                "its log",
+                "check its log",
             )],
         );
     }

@@ -104,7 +104,7 @@ pub(super) async fn check(scene: &Scene<'_>, sent: Option<Result<Sent, String>>)
             format!("can't read spans: {error}"),
             vec![Cause::new(
                 "the span source does not return traces",
-                "its log",
+                "check its log",
             )],
         ),
         (trace, None) => {

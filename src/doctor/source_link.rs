@@ -107,7 +107,7 @@ async fn causes(entry: &SourceEntry, options: &SourceOptions, text: &str) -> Vec
     {
         return vec![Cause::new(
             "it is starting or overloaded, or a proxy answers in its place",
-            "its log and the proxy's; docker compose ps; kubectl get pods",
+            "check its log and the proxy's; docker compose ps; kubectl get pods",
         )];
     }
     causes_by_peer(probe::look_at(endpoint).await, entry, endpoint)

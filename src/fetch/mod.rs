@@ -124,9 +124,8 @@ async fn receive(
     told: Told<'_>,
 ) -> Result<(), FetchTrouble> {
     let mut pauses = options.pauses.iter();
-    let mut was_answered = false;
+    let (mut was_answered, mut longest) = (false, part.length());
     loop {
-        let before = part.length();
         let ended = transfer.receive(part, told).await?;
         let is_silent = matches!(ended, Ended::Silent(_));
         match ended {
@@ -136,7 +135,9 @@ async fn receive(
                 part.restart("")?;
             }
             Ended::Silent(why) | Ended::Broken(why) => {
-                if part.length() > before {
+                // A server that always breaks at the same place is given up.
+                if part.length() > longest {
+                    longest = part.length();
                     pauses = options.pauses.iter();
                 }
                 // A server that was there may come back; one that never was is a wrong address.

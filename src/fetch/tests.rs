@@ -361,6 +361,21 @@ async fn a_server_that_falls_silent_is_left_and_asked_for_the_rest() {
 }
 
 #[tokio::test]
+async fn a_server_that_always_breaks_at_the_same_place_is_given_up() {
+    let (folder, content) = (tempfile::tempdir().unwrap(), content(0));
+    let server = Server::with(vec![broken(&content, 400, "\"1\"")]).await;
+    let file = server.file(&content);
+    let error = fetch(&file, &options(folder.path(), 3), &silent).await;
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("400 bytes) is kept")
+    );
+    assert_eq!(server.requests(), 4);
+}
+
+#[tokio::test]
 async fn an_address_without_a_server_is_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
     // The port was free a moment ago.

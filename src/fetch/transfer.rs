@@ -58,7 +58,12 @@ impl<'a> Transfer<'a> {
         let tls = TlsOptions::default()
             .client_config(&[b"h2", b"http/1.1"])
             .map_err(|error| none(&error))?;
-        let client = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder();
+        if file.url.scheme() == "http" {
+            // A server on this machine is none of a proxy's.
+            builder = builder.no_proxy();
+        }
+        let client = builder
             .connect_timeout(options.patience)
             .read_timeout(options.patience)
             .redirect(Policy::custom(|attempt| {

@@ -36,7 +36,7 @@ pub use latencies::Latencies;
 pub use live::{LiveCounters, LiveSnapshot};
 pub use phase::{ComponentRun, Loop, PartLoad, PartPlan, PhaseRun, StreamPlan, WorkloadRun};
 pub use result::{PhaseResult, StreamResult};
-pub use schedule::{RunIds, nothing_earlier, phase_run, query_numbers, streams};
+pub use schedule::{RunIds, first_requests, nothing_earlier, phase_run, query_numbers, streams};
 pub use stop::{RowsEnd, Stop, StopHandle};
 
 /// Why a part stopped whose operation has no more data.

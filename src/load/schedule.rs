@@ -107,6 +107,7 @@ fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> Stre
                 by: split.by.clone(),
                 by_rank: split.by_rank,
                 classes: split.classes.clone(),
+                labels: split.labels.clone(),
             })
         }),
         // Warm-up and ramps are not explained, so their requests are not traced.
@@ -294,6 +295,32 @@ pub fn query_numbers(plan: &Plan, streams: &[StreamInfo], ids: RunIds) -> QueryN
         }),
         _ => Vec::new(),
     })
+}
+
+/// What is drawn for the first request of each workload that draws something: name of the workload,
+/// keys and fields with their content.
+#[must_use]
+pub fn first_requests(plan: &Plan) -> Vec<(String, Vec<(String, String)>)> {
+    let seed = round_seed(plan.seed, plan.round);
+    let first = |(index, workload): (usize, &WorkloadPlan)| {
+        let drawing = workload.operation.drawing()?;
+        let mut phases = plan.phases.iter();
+        let number = phases.position(|phase| phase.workloads.contains(&index))?;
+        let parts = plan.parts(number, index);
+        let part = parts.first()?.kind.to_string();
+        let phase = &plan.phases[number].name;
+        let ids = IdStream::new(Nonce(0), seed, phase, &workload.name, &part);
+        let key = RequestKey {
+            hash: ids.key_hash(0),
+            ..RequestKey::default()
+        };
+        Some((workload.name.clone(), drawing.example(key)))
+    };
+    plan.workloads
+        .iter()
+        .enumerate()
+        .filter_map(first)
+        .collect()
 }
 
 /// Scheduled requests of an open loop within `duration`: counted here, not while requests are in

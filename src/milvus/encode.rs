@@ -1,7 +1,8 @@
 //! Encoders for the two messages that carry vectors, in the form in which they lie in the data set.
 //!
-//! The generated types want a `Vec<f32>` and write it element by element, or a `Vec` for each sparse
-//! row; these write the bytes once. Everything else of a message is written by the generated code.
+//! The generated types want a `Vec<f32>` and write it element by element, or a `Vec` for each
+//! sparse row; these write the bytes once. Everything else of a message is written by the generated
+//! code.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::{

@@ -1,5 +1,5 @@
-//! Metrics: names, types of vectors that they are for, and what they say of two vectors, computed in
-//! f64 from the values that are stored.
+//! Metrics: names, types of vectors that they are for, and what they say of two vectors, computed
+//! in f64 from the values that are stored.
 
 use half::{bf16, f16};
 

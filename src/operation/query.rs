@@ -244,13 +244,18 @@ fn column_rows(field: &FieldData) -> Option<usize> {
             Data::ArrayData(values) => Some(values.data.len()),
             Data::JsonData(values) => Some(values.data.len()),
         },
-        Field::Vectors(vectors) => match vectors.data.as_ref()? {
-            vector_field::Data::FloatVector(values) => values
-                .data
-                .len()
-                .checked_div(usize::try_from(vectors.dim).ok()?),
-            _ => None,
-        },
+        Field::Vectors(vectors) => {
+            let dim = usize::try_from(vectors.dim).ok()?;
+            let (found, each) = match vectors.data.as_ref()? {
+                vector_field::Data::FloatVector(values) => (values.data.len(), dim),
+                vector_field::Data::BinaryVector(bytes) => (bytes.len(), dim / 8),
+                vector_field::Data::Float16Vector(bytes)
+                | vector_field::Data::Bfloat16Vector(bytes) => (bytes.len(), 2 * dim),
+                vector_field::Data::Int8Vector(bytes) => (bytes.len(), dim),
+                vector_field::Data::SparseFloatVector(rows) => (rows.contents.len(), 1),
+            };
+            found.checked_div(each)
+        }
     }
 }
 

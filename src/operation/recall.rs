@@ -19,8 +19,8 @@ use crate::dataset::Dataset;
 
 /// By how much a distance may exceed the k-th, relative to it.
 const TIE: f64 = 1e-5;
-/// By how much a score must be below a distance of the file to be nearer, relative to it, and to the
-/// norm of the query in [`rounding`]s: both are f32.
+/// By how much a score must be below a distance of the file to be nearer, relative to it, and to
+/// the norm of the query in [`rounding`]s: both are f32.
 const NEARER_SCORE: (f64, f64) = (2e-3, 2.0);
 
 /// The true neighbours for one limit.

@@ -3,15 +3,19 @@
 //! Everything but the vectors is encoded once, when the operation is built; a request is a copy of
 //! that with its vectors put in place.
 
+mod reply;
 mod template;
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
 use toml::{Table, Value};
 
-use self::template::Template;
+use self::{
+    reply::{ReturnedReply, SearchReply, per_query, scores},
+    template::Template,
+};
 use super::{
     Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
     OperationError, OperationErrors, PrimaryKey, Replies, RequestKey, Returned, ReturnedIds,
@@ -27,7 +31,7 @@ use crate::{
     keys::{DefaultValue, Key, Kind, all},
     milvus::{
         Call, CallError, CallFailure, Method, check_status, methods,
-        proto::{DslType, Ids, KeyValuePair, SearchRequest, Status, ids::IdField},
+        proto::{DslType, KeyValuePair, SearchRequest, ids::IdField},
     },
     vector_type::VectorType,
 };
@@ -168,53 +172,6 @@ struct Search {
     exact_scores: bool,
 }
 
-/// The fields of `SearchResults` that are looked at: the rest is skipped without being copied.
-#[derive(Clone, PartialEq, Message)]
-struct SearchReply {
-    #[prost(message, optional, tag = "1")]
-    status: Option<Status>,
-    #[prost(message, optional, tag = "2")]
-    results: Option<SearchHits>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct SearchHits {
-    #[prost(message, optional, tag = "5")]
-    ids: Option<Ids>,
-    #[prost(int64, repeated, tag = "6")]
-    topks: Vec<i64>,
-}
-
-/// The fields that are kept where the scenario wants them.
-#[derive(Clone, PartialEq, Message)]
-struct ReturnedReply {
-    #[prost(message, optional, tag = "2")]
-    results: Option<ReturnedHits>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ReturnedHits {
-    #[prost(float, repeated, tag = "4")]
-    scores: Vec<f32>,
-    #[prost(message, optional, tag = "5")]
-    ids: Option<Ids>,
-    #[prost(int64, repeated, tag = "6")]
-    topks: Vec<i64>,
-}
-
-/// The scores of a reply alone.
-#[derive(Clone, PartialEq, Message)]
-struct ScoredReply {
-    #[prost(message, optional, tag = "2")]
-    results: Option<Scores>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Scores {
-    #[prost(float, repeated, tag = "4")]
-    scores: Vec<f32>,
-}
-
 impl Operation for Search {
     fn method(&self) -> &'static Method {
         &methods::SEARCH
@@ -231,13 +188,11 @@ impl Operation for Search {
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
         let queries = self.queries(key).map(|index| self.dataset.query(index));
-        let body = self.template.request(queries, |head| match &self.drawing {
-            None => Cow::Borrowed(head),
-            Some(drawing) => Cow::Owned(drawing.after(head, key, drawn_part)),
-        });
+        let drawn = self.drawing.as_ref();
+        let drawn = drawn.map(|drawing| drawn_part(drawing.texts(key)));
         Ok(Call {
             method: &methods::SEARCH,
-            body,
+            body: self.template.request(queries, drawn.as_ref()),
         })
     }
 
@@ -339,20 +294,6 @@ impl Search {
     }
 }
 
-/// The scores of `rows` rows; none where there are not as many.
-fn scores(body: Bytes, rows: usize) -> Vec<f32> {
-    let found = ScoredReply::decode(body)
-        .ok()
-        .and_then(|reply| reply.results)
-        .unwrap_or_default()
-        .scores;
-    if found.len() == rows {
-        found
-    } else {
-        Vec::new()
-    }
-}
-
 fn count_of(ids: &IdField) -> usize {
     match ids {
         IdField::IntId(ids) => ids.data.len(),
@@ -362,36 +303,6 @@ fn count_of(ids: &IdField) -> usize {
 
 fn saturated(rows: usize) -> u32 {
     u32::try_from(rows).unwrap_or(u32::MAX)
-}
-
-/// Cuts the ids of all `nq` queries into those of each.
-fn per_query<'a>(ids: &'a [i64], topks: &[i64], nq: usize) -> Result<Vec<&'a [i64]>, CallFailure> {
-    // A server that leaves the counts out can only be understood with one query.
-    if topks.is_empty() && (nq == 1 || ids.is_empty()) {
-        return Ok(std::iter::once(ids)
-            .chain(std::iter::repeat(&[][..]))
-            .take(nq)
-            .collect());
-    }
-    let mut left = ids;
-    let mut parts = Vec::with_capacity(nq);
-    for count in topks {
-        let part = usize::try_from(*count)
-            .ok()
-            .and_then(|count| left.split_at_checked(count));
-        let Some((part, rest)) = part else { break };
-        parts.push(part);
-        left = rest;
-    }
-    if parts.len() == nq && topks.len() == nq && left.is_empty() {
-        return Ok(parts);
-    }
-    let text = format!(
-        "topks {:?} do not fit {} ids of {nq} queries",
-        &topks[..topks.len().min(10)],
-        ids.len()
-    );
-    Err(CallFailure::new(CallError::BadReply, &text))
 }
 
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {

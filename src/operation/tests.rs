@@ -114,6 +114,19 @@ pub(super) fn context(text: &str, dataset: Vectors, initial_rows: u64) -> Operat
     }
 }
 
+/// The same with `values` of its workload.
+pub(super) fn with_values(context: OperationContext, values: &str) -> OperationContext {
+    let rows = PlannedRows {
+        initial: context.initial_rows,
+        per_request: 0.0,
+    };
+    let values = Values::read(&values.parse().unwrap(), None, 42, rows).unwrap();
+    OperationContext {
+        values: Some(Arc::new(values)),
+        ..context
+    }
+}
+
 pub(super) fn key(hash: u64, seq: u64) -> RequestKey {
     RequestKey {
         hash,

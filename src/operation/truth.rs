@@ -46,8 +46,8 @@ static FORMS_OF_BITS: &[(&str, Form)] = &[
 
 type Form = fn(&Between) -> f64;
 
-/// Row `id` of the data set, as a placeholder would have it; None where there is none, or it can't be
-/// read.
+/// Row `id` of the data set, as a placeholder would have it; None where there is none, or it can't
+/// be read.
 pub(super) fn row(dataset: &dyn Dataset, id: i64) -> Option<Vec<u8>> {
     let id = u64::try_from(id).ok().filter(|id| *id < dataset.rows())?;
     let mut row = Vec::new();

@@ -500,7 +500,7 @@ fn stage_name(
     };
     if !is_name(&chosen) {
         return Err(place.error(format!(
-            "is {}, expected for the name of a stage {NAME_RULE}",
+            "is {}, expected {NAME_RULE} as the name of a stage",
             quoted(&chosen)
         )));
     }

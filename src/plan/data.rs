@@ -148,13 +148,20 @@ fn source(table: &Section, opening: &mut Opening<'_>) -> Result<Source, Scenario
     };
     // `queries` is a path or a number.
     let paths = all((path("base"), path("queries"), path("truth")));
+    let names = all((
+        table.text("files"),
+        table.text("vector"),
+        table.text("query_vector"),
+        table.text("id"),
+        table.text("neighbors"),
+    ));
     let counts = all((count("queries"), count("rows"), count("dim")));
     let drawn = all((
         table.text("distribution"),
         nonzeros(table),
         table.rows("duplicates"),
     ));
-    let (entry, paths, counts, drawn) = all((entry, paths, counts, drawn))?;
+    let (entry, paths, names, counts, drawn) = all((entry, paths, names, counts, drawn))?;
     let (distribution, nonzeros, duplicates) = drawn;
     let rows = counts.1.unwrap_or(1).max(1) as f64;
     if entry.is_none() && paths.0.is_none() && paths.1.is_none() {
@@ -166,12 +173,18 @@ fn source(table: &Section, opening: &mut Opening<'_>) -> Result<Source, Scenario
         );
         return Err(table.lacks(&["format", "base", "queries"], story));
     }
+    let word = |found: Option<crate::scenario::At<String>>| found.map(|text| text.value);
     let options = DatasetOptions {
         name: table.name.clone(),
         format: entry.map(|entry| entry.name.to_owned()),
         base: paths.0,
         queries: paths.1,
         truth: paths.2,
+        files: word(names.0),
+        vector: word(names.1),
+        query_vector: word(names.2),
+        id: word(names.3),
+        neighbors: word(names.4),
         query_count: counts.0,
         rows: counts.1,
         dim: counts.2.map(|dim| dim as u32),

@@ -471,8 +471,8 @@ impl Plan {
             return Ok(());
         }
         Err(scenario.root.error(format!(
-            "its phases have {parts} parts (warm-up, ramps, levels), at most {MAX_PARTS} can be \
-             recorded; use fewer stages or phases"
+            "its phases have {parts} parts (warm-up, ramps, levels), but at most {MAX_PARTS} can \
+             be recorded; use fewer stages or phases"
         )))
     }
 }

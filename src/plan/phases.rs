@@ -67,9 +67,8 @@ fn name(table: &Section) -> Result<String, ScenarioError> {
         return Err(name.error(format!("is {}, expected {NAME_RULE}", quoted(&name.value))));
     }
     if record::is_preparation(&name.value) {
-        return Err(
-            name.error("is \"prepare\", which names the preparation in the report; choose another")
-        );
+        return Err(name
+            .error("is \"prepare\", the name of the preparation in reports; choose another name"));
     }
     Ok(name.value)
 }
@@ -305,7 +304,7 @@ pub(super) fn truth_fails(
         let [initial, rows] = [collection.initial_rows, rows]
             .map(|rows| grouped(i64::try_from(rows).unwrap_or(i64::MAX)));
         return Some(format!(
-            "preparation inserts {initial} of the {rows} rows that the truth of its data set is of"
+            "preparation inserts {initial} rows, but the truth of its data set is for {rows}"
         ));
     }
     let has = |phase: &Section, name: &str| {

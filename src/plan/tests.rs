@@ -20,6 +20,7 @@ mod schema;
 mod spelling;
 mod tls;
 mod undecidable;
+mod values;
 
 /// A scenario that is right, small, and needs no files.
 pub(super) const GOOD: &str = r#"

@@ -11,6 +11,8 @@ use super::{
 use crate::{
     analysis::judgement::thresholds::expression::{Expression, Limit},
     keys::{all, each, needs},
+    operation::Drawing,
+    record::{class_name, is_class_name},
     scenario::{At, Scenario, ScenarioError, Section, quoted},
 };
 
@@ -79,7 +81,7 @@ fn threshold(
     });
     let expression = needs(&require).and_then(|require| {
         Expression::parse(&require.value)
-            .map_err(|error| require.error(format!("is {}, {error}", quoted(&require.value))))
+            .map_err(|error| require.error(format!("is {}, which {error}", quoted(&require.value))))
     });
     let root = &scenario.root;
     let phase_names = || {
@@ -87,12 +89,17 @@ fn threshold(
         names.filter_map(|table| table.text("name").ok().flatten().map(|name| name.value))
     };
     let workload = table.text("workload").and_then(|found| {
-        let right = plan.workloads.iter().map(|plan| plan.name.clone());
+        let classes = plan.workloads.iter().flat_map(class_names);
+        let right = plan
+            .workloads
+            .iter()
+            .map(|plan| plan.name.clone())
+            .chain(classes);
         let names: Vec<String> = right.chain(workloads.wrong.iter().cloned()).collect();
         // The components of a mix that is wrong are not known.
         let of_table = found
             .as_ref()
-            .map(|at| at.value.split(':').next().unwrap_or_default());
+            .map(|at| at.value.split([':', '@']).next().unwrap_or_default());
         of_table.map_or(Ok(()), |table| workloads.unless_wrong(table))?;
         known(found, "workload", &names)
     });
@@ -122,6 +129,7 @@ fn threshold(
     });
     let (require, expression, workload, phase, (), abort) =
         all((require, expression, workload, phase, other, abort))?;
+    check_class(workload.as_ref(), &expression, abort)?;
     let rows = rows(table, plan, (&workload, &phase), (workloads, phases))?;
     // Where none of them has the figure, the threshold would pass unseen.
     let undecidable = match undecidable::why(plan, &expression, &rows) {
@@ -141,6 +149,38 @@ fn threshold(
         strict: table.flag("strict"),
         abort,
     })
+}
+
+/// Names of the classes of a workload.
+fn class_names(plan: &WorkloadPlan) -> impl Iterator<Item = String> {
+    let split = plan.operation.drawing().and_then(Drawing::split);
+    let classes = split.into_iter().flat_map(|split| &split.classes);
+    classes.map(|class| class_name(&plan.name, class))
+}
+
+/// An error where a class of requests has not the figure, or can't end the run.
+fn check_class(
+    workload: Option<&At<String>>,
+    expression: &Expression,
+    abort: Option<AbortPlan>,
+) -> Result<(), ScenarioError> {
+    let Some(at) = workload.filter(|at| is_class_name(&at.value)) else {
+        return Ok(());
+    };
+    let class = quoted(&at.value);
+    if abort.is_some() {
+        return Err(at.error(format!(
+            "is {class}, a class of requests, which can't end a run: omit `abort`, or name the \
+             workload"
+        )));
+    }
+    if expression.figure.is_of_classes() {
+        return Ok(());
+    }
+    Err(at.error(format!(
+        "is {class}, and classes of requests have response_time, service_time and counts; name \
+         the workload for other figures"
+    )))
 }
 
 /// The rows of the report that it is for. An error that holds nothing where one of them is not
@@ -167,7 +207,11 @@ fn rows(
     let rows =
         of_phases.flat_map(|(number, of)| of.workloads.iter().map(move |index| (number, *index)));
     let rows: Vec<Row> = rows
-        .filter(|(_, index)| is(workload, &plan.workloads[*index].name))
+        .filter(|(_, index)| {
+            let plan = &plan.workloads[*index];
+            let is_class = |name: &At<String>| class_names(plan).any(|class| class == name.value);
+            is(workload, &plan.name) || workload.as_ref().is_some_and(is_class)
+        })
         .collect();
     if rows.is_empty() {
         return Err(table.error(

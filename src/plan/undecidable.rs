@@ -303,7 +303,7 @@ fn not_traced(plan: &Plan, phase: usize, planned: Option<u64>) -> Option<String>
         let name = &plan.phases[phase].name;
         format!(
             "it is known for traced requests only, and in phase `{name}` about {traced:.2} \
-             requests are (`tracing.sample_ratio` is {ratio})"
+             requests are traced (`tracing.sample_ratio` is {ratio})"
         )
     })
 }

@@ -199,9 +199,20 @@ pub struct StreamInfo {
     pub notes: BTreeMap<String, String>,
 }
 
-/// Between the name of a workload and that of a class, in tags of `latency.hlog`: no name that a
-/// user writes has it.
+/// Between the name of a workload and that of a class: no workload has it in its name.
 const OF_CLASS: char = '@';
+
+/// What the requests of one class of a workload are called in files and thresholds: `search@2-10`.
+#[must_use]
+pub fn class_name(workload: &str, class: &str) -> String {
+    format!("{workload}{OF_CLASS}{class}")
+}
+
+/// Whether a name is one of a class.
+#[must_use]
+pub fn is_class_name(name: &str) -> bool {
+    name.contains(OF_CLASS)
+}
 
 /// Classes of requests by a value that is drawn for each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,6 +224,10 @@ pub struct SplitInfo {
     pub by_rank: bool,
     /// Their names, at most 100: letters, digits and `_.+-`.
     pub classes: Vec<String>,
+    /// What reports call each of them, which may be any text; as many as names, else these stand
+    /// for themselves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 /// What a read asks for and its reply holds.
@@ -248,7 +263,7 @@ impl StreamInfo {
     #[must_use]
     pub fn of_class(&self, class: &str) -> Self {
         Self {
-            workload: format!("{}{OF_CLASS}{class}", self.workload),
+            workload: class_name(&self.workload, class),
             split: None,
             ..self.clone()
         }

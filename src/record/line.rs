@@ -209,6 +209,7 @@ mod tests {
             by: "tenant".to_owned(),
             by_rank: true,
             classes: vec!["1".to_owned(), "2-10".to_owned()],
+            labels: Vec::new(),
         };
         let staged = StreamInfo {
             split: Some(split),

@@ -54,7 +54,17 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     writer
         .write_record(HEADINGS)
         .map_err(|error| failed(&error))?;
-    for workload in &analysis.workloads {
+    let classes = |of: &WorkloadAnalysis| {
+        let classes = of.classes.iter().map(|class| class.as_workload(of));
+        classes.collect::<Vec<_>>()
+    };
+    let workloads = analysis.workloads.iter().map(|of| (of, classes(of)));
+    let workloads: Vec<_> = workloads.collect();
+    // Those of its classes stand below a workload.
+    let rows_of = workloads
+        .iter()
+        .flat_map(|(of, classes)| std::iter::once(*of).chain(classes));
+    for workload in rows_of {
         for row in rows(workload) {
             let number =
                 |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());

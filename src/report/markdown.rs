@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::{
     ReportEntry, ReportError, RunReport,
     answer::first_answers,
+    classes::{ClassTable, HEADINGS},
     clean, thresholds,
     units::{count, duration, number, recall, share},
 };
@@ -66,6 +67,7 @@ fn render(analysis: &Analysis) -> String {
         .filter(|workload| !workload.is_preparation())
         .collect();
     write_latency(&mut out, &measured);
+    write_classes(&mut out, &measured);
     write_areas(&mut out, &measured);
     write_sentences(&mut out, &measured);
     let _ = writeln!(out, "\n<details><summary>Run and environment</summary>\n");
@@ -258,6 +260,30 @@ fn estimate(found: &Estimate) -> String {
             format!(" [{}, {}]", duration(low), duration(high))
         });
     format!("{at_least}{}{ends}", duration(found.value))
+}
+
+/// A table for each workload whose requests are told apart by a value.
+fn write_classes(out: &mut String, measured: &[&WorkloadAnalysis]) {
+    for workload in measured {
+        let Some(of) = ClassTable::of(workload) else {
+            continue;
+        };
+        let _ = writeln!(
+            out,
+            "\n| {} by {} | {} |\n| --- |{} --- |",
+            escape(&workload.place()),
+            escape(&of.by),
+            HEADINGS.join(" | "),
+            " --: |".repeat(HEADINGS.len() - 1)
+        );
+        for row in &of.rows {
+            let cells: Vec<String> = row.cells.iter().map(|cell| escape(cell)).collect();
+            let _ = writeln!(out, "| {} | {} |", escape(&row.class), cells.join(" | "));
+        }
+        if !of.sentence.is_empty() {
+            let _ = writeln!(out, "\n{}", escape(&of.sentence));
+        }
+    }
 }
 
 fn write_areas(out: &mut String, measured: &[&WorkloadAnalysis]) {

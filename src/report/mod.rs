@@ -3,6 +3,7 @@
 
 mod answer;
 mod areas;
+mod classes;
 mod clean;
 pub mod comparison;
 mod csv;
@@ -14,7 +15,6 @@ mod junit;
 mod layout;
 mod list;
 mod markdown;
-#[cfg(feature = "parquet")]
 mod parquet;
 mod replies;
 #[cfg(test)]
@@ -89,13 +89,5 @@ pub static REPORTS: &[ReportEntry] = &[
     junit::ENTRY,
     hgrm::ENTRY,
     flamegraph::ENTRY,
-    #[cfg(feature = "parquet")]
     parquet::ENTRY,
 ];
-
-/// Formats that this build lacks, and the feature that brings each.
-pub static NOT_BUILT: &[(&str, &str)] = if cfg!(feature = "parquet") {
-    &[]
-} else {
-    &[("parquet", "parquet")]
-};

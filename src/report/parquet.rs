@@ -54,7 +54,7 @@ enum Values {
 use Values::{Flag, Integer, Text, Us};
 
 /// Columns before those of the areas; what is `true` is never null.
-const COLUMNS: [(&str, bool, Values); 18] = [
+const COLUMNS: [(&str, bool, Values); 19] = [
     (
         "phase",
         true,
@@ -70,6 +70,11 @@ const COLUMNS: [(&str, bool, Values); 18] = [
         "operation",
         true,
         Text(|(stream, _)| Some(stream.operation.clone())),
+    ),
+    (
+        "class",
+        false,
+        Text(|(stream, row)| stream.classes.get(usize::from(row.class?)).cloned()),
     ),
     ("seq", true, Integer(|(_, row)| Some(row.seq))),
     (

@@ -3,12 +3,12 @@
 use super::units::{count, number, share};
 use crate::analysis::ReplyRows;
 
-/// `10.0 rows a reply, 0 % empty, 2.1 % below 10`.
+/// `10.0 rows a reply, 0 % empty, 2.1 % with fewer than 10`.
 pub(super) fn rows(rows: &ReplyRows) -> String {
     let short = rows
         .short
         .zip(rows.full)
-        .map(|(short, full)| format!(", {} below {}", share(short), count(full)));
+        .map(|(short, full)| format!(", {} with fewer than {}", share(short), count(full)));
     format!(
         "{} rows a reply, {} empty{}",
         number(rows.mean),
@@ -32,7 +32,7 @@ mod tests {
         };
         assert_eq!(
             rows(&full),
-            "9.50 rows a reply, 4.0 % empty, 6.0 % below 10"
+            "9.50 rows a reply, 4.0 % empty, 6.0 % with fewer than 10"
         );
         assert_eq!(
             rows(&ReplyRows {

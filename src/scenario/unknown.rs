@@ -4,7 +4,6 @@ use crate::keys::{Key, Table, Variant, nearest};
 
 /// Keys that the format has and this version has not, by the path of their table.
 pub(super) const NOT_BUILT: &[(&str, &str)] = &[
-    ("milvus", "needs"),
     ("milvus", "retries"),
     ("tracing.spans", "headers_command"),
     ("tracing.spans", "forward"),

@@ -96,8 +96,8 @@ const TEXTS: &[(TlsCause, &str, &str)] = &[
     (
         TlsCause::ClientCertificateRefused,
         "the server rejected the client certificate",
-        "check tls.cert of {table}: signed by a CA that the server trusts, not expired, and for \
-         client authentication",
+        "check tls.cert of {table}: it must be signed by a CA that the server trusts, not \
+         expired, and meant for client authentication",
     ),
     (
         TlsCause::NoHttp2,

@@ -40,6 +40,8 @@ function recall(value) {
 }
 const count = (value) =>
   value < 1e7 ? grouped(value.toString()) : `${number(value / 1e6)} M`;
+// A round number at an axis, without the zeros of a measured one.
+const tick = (value) => grouped(String(Number(value.toPrecision(3))));
 // A difference, which has a sign unless nothing of it is shown.
 function signed(value, shown) {
   const text = shown(Math.abs(value));

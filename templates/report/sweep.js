@@ -12,35 +12,39 @@ function drawSweep(box, sweep) {
   const names = sweep.points.map(({ label }) => label);
   const figures = h('div', { class: 'small-plots' });
   box.append(figures);
-  // Each box stands in the page before it is drawn in: a chart is as wide as its box.
+  const recalls = points.map(({ w }) => w.recall?.mean ?? null);
+  const hasRecall = recalls.some(finite);
+  // All boxes stand in the page before one is drawn in: a chart is as wide as its box, and each box
+  // takes some of the others' width. Paper gets no second drawing.
   const panel = (title) => {
     const place = h('div');
     figures.append(h('div', {}, h('h4', { text: title }), place));
     return place;
   };
+  const ofLatency = panel('Latency');
+  const ofRecall = hasRecall ? panel('Recall') : null;
+  const ofRate = panel('Rate');
   const quantile = (key) => points.map(({ w }) => latency(w)[key]?.value ?? null);
   const lines = [
     { label: 'p50', key: 'p50', stroke: css('ink') },
     { label: 'p99', key: 'p99', stroke: css('grew'), dash: P99 },
   ].map((line) => ({ ...line, values: quantile(line.key) }));
   const key = sweep.keys[0] ?? 'workload';
-  sweepPlot(panel('Latency'), names, lines, { key, axis: logY(), log: true, value: live });
-  const recalls = points.map(({ w }) => w.recall?.mean ?? null);
-  if (recalls.some(finite))
-    sweepPlot(
-      panel('Recall'),
-      names,
-      [{ label: 'recall', values: recalls, stroke: css('good') }],
-      { key, axis: axis({ size: 54 }), value: (u, value) => recall(value) },
-    );
+  sweepPlot(ofLatency, names, lines, { key, axis: logY(), log: true, value: live });
+  if (hasRecall)
+    sweepPlot(ofRecall, names, [{ label: 'recall', values: recalls, stroke: css('good') }], {
+      key,
+      axis: axis({ size: 46 }),
+      value: (u, value) => recall(value),
+    });
   const rates = points.map(({ w }) => w.rate.achieved);
-  sweepPlot(panel('Rate'), names, [{ label: 'sent /s', values: rates, stroke: css('accent') }], {
+  sweepPlot(ofRate, names, [{ label: 'sent /s', values: rates, stroke: css('accent') }], {
     key,
-    axis: axis({ size: 54, values: (u, values) => values.map((value) => number(value)) }),
+    axis: axis({ size: 46, values: (u, values) => values.map(tick) }),
     zero: true,
     value: liveRate,
   });
-  box.append(sweepTable(sweep, points, recalls.some(finite)));
+  box.append(sweepTable(sweep, points, hasRecall));
   return points.length * lines.length;
 }
 function sweepPlot(box, names, lines, { key, axis: y, log, zero, value }) {

@@ -76,7 +76,7 @@ function drawSeries(box, w) {
           value: liveRate,
         },
         {
-          label: 'all ended, in a part of a column',
+          label: 'all ended, column partly outside',
           stroke: css('accent-mid'),
           fill: css('accent-soft'),
           width: 1,
@@ -162,7 +162,7 @@ function drawMachine(box, m) {
         seconds(),
         axis({
           size: narrow() ? 54 : 62,
-          values: (u, values) => values.map((value) => `${number(value)}`),
+          values: (u, values) => values.map(tick),
         }),
       ],
       series: [

@@ -13,7 +13,7 @@ function drawTraces(box, w) {
   const join = STATES.map((name) => [name, w.join[name]])
     .filter(([name, value]) => value > 0 || name === 'matched')
     .map(([name, value]) => [
-      name.replaceAll('_', ' '),
+      name === 'sampled' ? 'traced' : name.replaceAll('_', ' '),
       count(value) +
         (name === 'sampled' ? '' : ` (${share(value / Math.max(w.join.sampled, 1))})`),
     ]);

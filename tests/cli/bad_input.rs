@@ -324,8 +324,8 @@ fn a_collection_to_replace_that_the_scenario_has_not() {
 #[test]
 fn an_unknown_data_set_format() {
     check(
-        &[("\"random\"", "\"parquet\"")],
-        &["`data.noise.format`", "parquet", "fbin"],
+        &[("\"random\"", "\"lance\"")],
+        &["`data.noise.format`", "lance", "fbin"],
     );
 }
 
@@ -503,15 +503,6 @@ fn a_results_folder_that_can_not_be_written() {
 #[test]
 fn a_report_format_that_is_not_there() {
     check_flags(&["--report", "pdf"], &["pdf", "text", "json"]);
-    if cfg!(not(feature = "parquet")) {
-        check_flags(
-            &["--report", "parquet"],
-            &[
-                "this build has no report format parquet",
-                "`--features parquet`",
-            ],
-        );
-    }
 }
 
 #[test]

@@ -134,6 +134,14 @@ pub(crate) struct Bench {
     folder: TempDir,
 }
 
+/// Whether the report of a run folder says that its figures are not to be used.
+pub(crate) fn is_invalid(run: &Path) -> bool {
+    let report: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(run.join("report.json")).expect("a report"))
+            .expect("JSON");
+    report["verdict"]["state"] == "invalid"
+}
+
 impl Bench {
     /// With `scenario` as `scenario.toml`.
     pub(crate) fn new(scenario: &str) -> Self {
@@ -208,6 +216,20 @@ impl Bench {
     /// figure is looked at here.
     pub(crate) fn run(&self, more: &[&str]) -> Ended {
         self.call(&[&["run", "scenario.toml", "--accept-invalid"], more].concat())
+    }
+
+    /// A run in the folder `out` whose verdict is not *invalid*: on a machine that others keep busy
+    /// the client may be too late.
+    pub(crate) fn valid_run(&self, out: &str) {
+        for _ in 0..10 {
+            self.run(&["--quiet", "--out", out]).exits(0);
+            let run = self.path().join(out);
+            if !is_invalid(&run) {
+                return;
+            }
+            std::fs::remove_dir_all(run).expect("an invalid run is removed");
+        }
+        panic!("the client was too late in all of ten runs");
     }
 
     /// A call that SIGHUP ends: a suite that was started by `nohup` hands its ignored SIGHUP down.

@@ -1,11 +1,11 @@
 //! Runs against runs, from the folders to the exit code.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use milvus_bench::{milvus::methods, null_milvus::FakeMilvus};
 use serde_json::Value;
 
-use crate::bench::{Bench, Ended};
+use crate::bench::{Bench, Ended, is_invalid};
 
 /// Three runs in `before` against a Milvus that answers a search in 100 ms, and three in `after`,
 /// where it takes `slow`.
@@ -43,13 +43,7 @@ fn three_runs(bench: &Bench, results: &str) {
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             .map(|entry| entry.path())
             .collect();
-        let is_invalid = |run: &PathBuf| {
-            let report: Value =
-                serde_json::from_slice(&std::fs::read(run.join("report.json")).expect("a report"))
-                    .expect("JSON");
-            report["verdict"]["state"] == "invalid"
-        };
-        let (invalid, valid): (Vec<_>, Vec<_>) = runs.into_iter().partition(is_invalid);
+        let (invalid, valid): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| is_invalid(run));
         invalid
             .iter()
             .for_each(|run| std::fs::remove_dir_all(run).expect("an invalid run is removed"));

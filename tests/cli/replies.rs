@@ -67,7 +67,7 @@ fn rows_of_every_reply_are_counted_though_nothing_is_traced() {
     assert!(
         ended
             .stdout
-            .contains("5.00 rows a reply, 0 % empty, 0 % below 5"),
+            .contains("5.00 rows a reply, 0 % empty, 0 % with fewer than 5"),
         "{}",
         ended.stdout
     );
@@ -107,7 +107,7 @@ fn a_collection_without_rows_is_named_wherever_it_is_looked_at() {
     assert!(
         ended
             .stdout
-            .contains("0.000 rows a reply, 100 % empty, 100 % below 5"),
+            .contains("0.000 rows a reply, 100 % empty, 100 % with fewer than 5"),
         "{}",
         ended.stdout
     );

@@ -115,6 +115,19 @@ fn a_version_that_lacks_the_type_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn a_collection_that_is_reused_has_the_type_of_the_vectors() {
+    let fake = FakeMilvus::start();
+    let kept = COLLECTION.replace("prepare", "keep = true\nprepare");
+    Bench::at(&fake, &[(COLLECTION, &kept)]).run(&[]).exits(0);
+    let reused = "vector_type = \"Binary\"\nprepare = \"reuse\"";
+    let ended = Bench::at(&fake, &[(COLLECTION, reused)]).run(&[]);
+    ended.error(&[
+        "field vector of collection words has type Float, the scenario's vectors have type Binary",
+        "vector_type",
+    ]);
+}
+
+#[test]
 fn the_versions_that_a_scenario_is_for_are_checked() {
     let check = |needs: &str| {
         let needs = format!("{URI}\nneeds = \"{needs}\"");

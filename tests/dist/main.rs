@@ -6,6 +6,8 @@
 
 #[path = "../support/harness.rs"]
 mod harness;
+#[path = "../support/suite.rs"]
+mod suite;
 
 mod containerfile;
 mod descriptions;
@@ -14,9 +16,9 @@ mod packages;
 
 use std::process::ExitCode;
 
-use harness::{Case, Harness, Tally, list, loudly, say};
-
+use harness::Case;
 use packages::Packages;
+use suite::{Missing, Suite};
 
 /// Tests of the files that describe packages.
 const DESCRIPTIONS: &[Case<()>] = &[
@@ -79,37 +81,15 @@ const MADE: &[Case<Packages>] = &[
 ];
 
 fn main() -> ExitCode {
-    let harness = match Harness::from_arguments(std::env::args().skip(1)) {
-        Ok(harness) => harness,
-        Err(text) => {
-            say(&text);
-            return ExitCode::FAILURE;
-        }
+    let suite = Suite {
+        always: DESCRIPTIONS,
+        needing: &[MADE],
+        of: "packages",
+        how_to_get: "just packages",
     };
-    let (descriptions, made) = (harness.wanted(DESCRIPTIONS), harness.wanted(MADE));
-    if harness.lists() {
-        list(&descriptions);
-        list(&made);
-        return ExitCode::SUCCESS;
-    }
-    let mut tally = Tally::default();
-    for case in descriptions {
-        tally.case(case.name, || (case.run)(&()));
-    }
-    match std::env::var_os("MILVUS_BENCH_DIST") {
-        _ if made.is_empty() => {}
-        Some(folder) => match Packages::unpack(folder.into()) {
-            Ok(packages) => {
-                for case in made {
-                    tally.case(case.name, || (case.run)(&packages));
-                }
-            }
-            Err(why) => made.iter().for_each(|case| tally.not_run(case.name, &why)),
-        },
-        None => loudly(&format!(
-            "no MILVUS_BENCH_DIST: the {} tests of packages are LEFT OUT (just packages)",
-            made.len()
-        )),
-    }
-    tally.finish()
+    suite.run(|| {
+        let missing = |is_failure| move |why| Missing { why, is_failure };
+        let folder = std::env::var_os("MILVUS_BENCH_DIST").ok_or("no MILVUS_BENCH_DIST".to_owned());
+        Packages::unpack(folder.map_err(missing(false))?.into()).map_err(missing(true))
+    })
 }

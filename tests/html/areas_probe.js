@@ -8,7 +8,7 @@ addEventListener('load', () =>
         hatch: id ? document.querySelector(`#${id} path`).getAttribute('d') : null,
       };
     };
-    const ink = (text) => text && getComputedStyle(text).fill.match(/\d+/g).slice(0, 3).map(Number);
+    const ink = (text) => text && shared.color(getComputedStyle(text).fill);
     parent.postMessage(
       JSON.stringify({
         bars: [...document.querySelectorAll('rect[data-area]')].map((rect) => ({

@@ -85,15 +85,14 @@ impl<'a> Browser<'a> {
     #[track_caller]
     pub(crate) fn tab(&self, probe: &str, page: &str, width: u32, more: &[&str]) -> Tab {
         let path = self.write("page.html", page);
-        let script = format!("{FOUND}{probe}");
+        let script = format!("{SHARED}{probe}");
         let profile = self.folder.path().join("profile");
         Tab::open(self.chromium, &profile, &path, (width, &script), more)
     }
 }
 
-/// A probe tells its window what it found.
-const FOUND: &str = "window.found = new Promise((done) => addEventListener('message', (event) => \
-                     done(event.data)));\n";
+/// What runs before each probe.
+const SHARED: &str = include_str!("shared_probe.js");
 
 /// Mean brightness of a colour, 0 to 255.
 pub(crate) fn brightness(color: &Value) -> u64 {

@@ -1,20 +1,9 @@
 addEventListener('load', () =>
   setTimeout(() => {
-    const all = (selector) => [...document.querySelectorAll(selector)];
+    const { all, color, variables } = shared;
     const box = (element) => {
       const { left, right, top, bottom, width, height } = element.getBoundingClientRect();
       return { left, right, top, bottom, width, height };
-    };
-    const color = (text) =>
-      text
-        .match(/[\d.]+/g)
-        .slice(0, 3)
-        .map(Number);
-    const variable = (name) => {
-      const made = document.createElement('i');
-      made.style.color = `var(--${name})`;
-      document.body.append(made);
-      return color(getComputedStyle(made).color);
     };
     const inside = (mark) => {
       const [inner, outer] = [box(mark), box(mark.ownerSVGElement)];
@@ -58,9 +47,7 @@ addEventListener('load', () =>
         border: color(getComputedStyle(document.querySelector('.verdict')).borderLeftColor),
         title: document.title,
         result: document.getElementById('result').textContent.trim(),
-        colors: Object.fromEntries(
-          ['good', 'doubtful', 'bad', 'soft', 'accent'].map((name) => [name, variable(name)]),
-        ),
+        colors: variables('good', 'doubtful', 'bad', 'soft', 'accent'),
         figures: all('table.ratios tbody tr').map((tr) => ({
           name: tr.querySelector('th').textContent,
           result: tr.querySelector('td.result').textContent,

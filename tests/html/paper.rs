@@ -12,8 +12,8 @@ use crate::{
     browser::Browser,
     chromium::Chromium,
     harness::loudly,
-    in_ci,
     samples::{comparison, page, sample, side, swept},
+    suite::in_ci,
 };
 
 /// The tests of this file.
@@ -25,6 +25,14 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "a_sweep_and_a_comparison_fit_on_paper",
         run: a_sweep_and_a_comparison_fit_on_paper,
+    },
+    Case {
+        name: "a_comparison_of_few_figures_begins_on_its_first_page",
+        run: a_comparison_of_few_figures_begins_on_its_first_page,
+    },
+    Case {
+        name: "no_chart_is_squeezed_on_paper",
+        run: no_chart_is_squeezed_on_paper,
     },
     Case {
         name: "after_printing_the_page_is_as_before",
@@ -215,6 +223,48 @@ fn a_sweep_and_a_comparison_fit_on_paper(chromium: &Chromium) {
             check_sheets(&printed);
         }
     }
+}
+
+/// Short tables are all beginning and end.
+fn a_comparison_of_few_figures_begins_on_its_first_page(chromium: &Chromium) {
+    let few = |name, scale| {
+        let mut runs = side(name, scale);
+        for run in &mut runs {
+            for workload in &mut run.workloads {
+                let figures = [
+                    &mut workload.response_time_us,
+                    &mut workload.service_time_us,
+                ];
+                for figures in figures.into_iter().flatten() {
+                    figures.retain(|key, _| key == "p50");
+                }
+            }
+        }
+        runs
+    };
+    let page = comparison(&few("before", 1.0), &few("after", 2.0));
+    if let Some(printed) = print(chromium, &page) {
+        check_sheets(&printed);
+    }
+}
+
+/// Charts are drawn once for paper: each is as wide as it was drawn.
+fn no_chart_is_squeezed_on_paper(chromium: &Chromium) {
+    let browser = Browser::new(chromium);
+    let mut tab = browser.tab("", &page(&swept()), 1280, &[]);
+    // A chart has its size once the script that draws it is over.
+    let widths = "(dispatchEvent(new Event('beforeprint')), \
+                  Promise.resolve().then(() => null).then(() => \
+                  [...document.querySelectorAll('.u-wrap')].map((wrap) => \
+                  parseFloat(wrap.style.width) / \
+                  wrap.closest('.uplot').parentElement.clientWidth)))";
+    let found = tab.value(widths);
+    let found: Vec<f64> = serde_json::from_value(found).expect("shares");
+    assert!(found.len() > 3, "{found:?}");
+    assert!(
+        found.iter().all(|share| (share - 1.0).abs() < 0.02),
+        "{found:.2?}"
+    );
 }
 
 fn after_printing_the_page_is_as_before(chromium: &Chromium) {

@@ -1,19 +1,8 @@
 // What a reader finds: contents, legends, words in marks, tables, the verdict.
 addEventListener('load', () => {
-  const all = (selector, of = document) => [...of.querySelectorAll(selector)];
+  const { all, color, variables } = shared;
   const box = (element) => element.getBoundingClientRect();
   const frames = () => new Promise((done) => setTimeout(done, 300));
-  const color = (text) =>
-    text
-      .match(/[\d.]+/g)
-      .slice(0, 3)
-      .map(Number);
-  const variable = (name) => {
-    const made = document.createElement('i');
-    made.style.color = `var(--${name})`;
-    document.body.append(made);
-    return color(getComputedStyle(made).color);
-  };
   const link = (a) => ({
     to: decodeURIComponent(a.hash.slice(1)),
     text: a.textContent,
@@ -52,9 +41,7 @@ addEventListener('load', () => {
       mark: document.querySelector('.verdict .mark').textContent,
       verdict: document.querySelector('.verdict').textContent.replace(/\s+/g, ' ').trim(),
       border: color(getComputedStyle(document.querySelector('.verdict')).borderLeftColor),
-      colors: Object.fromEntries(
-        ['good', 'doubtful', 'bad', 'soft', 'accent'].map((name) => [name, variable(name)]),
-      ),
+      colors: variables('good', 'doubtful', 'bad', 'soft', 'accent'),
       unfolded: contents.open,
       answers: all('.answers .headline').map((answer) => ({
         text: answer.textContent.replace(/\s+/g, ' ').trim(),

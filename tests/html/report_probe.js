@@ -11,8 +11,7 @@ addEventListener('load', () => {
     height: figure.querySelector('.plot').getBoundingClientRect().height,
     ink: [...figure.querySelectorAll('canvas')].map(ink),
   });
-  const paper = () =>
-    getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3).map(Number);
+  const paper = () => shared.color(getComputedStyle(document.body).backgroundColor);
   setTimeout(() => {
     const found = {
       errors: document.documentElement.dataset.errors ?? '',

@@ -282,8 +282,16 @@ fn the_scenarios_of_the_documents_can_be_run() {
         .chain([0; 32])
         .collect();
     fs::write(folder.path().join("questions.fbin"), queries).expect("a scratch file");
-    let ca = root().join("tests/data/otlp-tls/ca.pem");
-    fs::copy(ca, folder.path().join("ca.pem")).expect("a scratch file");
+    for (file, name) in [
+        ("otlp-tls/ca.pem", "ca.pem"),
+        ("vectors/main/base.fbin", "base.fbin"),
+        ("vectors/main/query.npy", "queries.npy"),
+        ("vectors/main/query.npy", "questions.npy"),
+        ("vectors/main/truth-fvecs.ivecs", "neighbors.ivecs"),
+    ] {
+        let file = root().join("tests/data").join(file);
+        fs::copy(file, folder.path().join(name)).expect("a scratch file");
+    }
     let mut checked = 0;
     for document in for_users() {
         let blocks = document.blocks();
@@ -295,12 +303,17 @@ fn the_scenarios_of_the_documents_can_be_run() {
                 .arg(&file)
                 .output()
                 .expect("milvus-bench runs");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            // The reader's own files are all that such a block may lack.
+            let is_missing = |line: &str| {
+                line.contains("can't be opened: No such file") || line.contains("nothing was sent")
+            };
+            let lacks_files = block.comment.starts_with(NOT_RUN) && stderr.lines().all(is_missing);
             assert!(
-                output.status.success(),
-                "{}:{}: {}",
+                output.status.success() || lacks_files,
+                "{}:{}: {stderr}",
                 document.path,
                 block.line,
-                String::from_utf8_lossy(&output.stderr)
             );
             checked += 1;
         }

@@ -130,6 +130,41 @@ fn the_table_of_sources_is_the_programs() {
     check_generated("docs/your-milvus.md", "sources", &table, TEST);
 }
 
+#[test]
+fn the_table_of_data_formats_is_the_programs() {
+    let mut table =
+        "| `format` | files | true neighbours | what |\n| --- | --- | --- | --- |\n".to_owned();
+    let page = read("docs/data-formats.md");
+    let layouts = page.split("## Layouts").nth(1).expect("the layouts");
+    for entry in DATASETS {
+        let names: Vec<String> = entry
+            .extensions()
+            .iter()
+            .map(|extension| format!("`.{extension}`"))
+            .collect();
+        // What is made has no files, and no layout.
+        if names.is_empty() {
+            continue;
+        }
+        assert!(
+            layouts.contains(&format!("`{}`", entry.name)),
+            "{}",
+            entry.name
+        );
+        let neighbours = entry
+            .neighbours()
+            .map_or("none".to_owned(), |name| format!("`{name}`"));
+        let _ = writeln!(
+            table,
+            "| `{}` | {} | {neighbours} | {} |",
+            entry.name,
+            names.join(", "),
+            entry.summary
+        );
+    }
+    check_generated("docs/data-formats.md", "formats", &table, TEST);
+}
+
 /// The areas as rows of a table, with the sign that each has in a terminal.
 fn area_table() -> String {
     let mut table =

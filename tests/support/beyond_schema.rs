@@ -55,6 +55,12 @@ const BEYOND: &[(&str, &[&str])] = &[
             "more than `mean`",
             ", but the stages of `",
             " is for workloads without stages",
+            "which is no name of `values`",
+            "is drawn and in no request",
+            "but stands for the field",
+            "expected [lowest, highest]",
+            "a class of requests, ",
+            "classes of requests have",
         ],
     ),
     (

@@ -64,7 +64,7 @@ pub(super) fn unlike(
         let (before, after) = (words(&before), words(&after));
         format!(
             "{at}: a request holds {before} query vectors in the baseline and {after} in the run, \
-             so their times are shown and not tested; vectors per second are"
+             so times are shown but not tested; vectors per second are tested"
         )
     })
 }

@@ -147,7 +147,7 @@ fn missing(sides: &Sides<'_>, matched: usize) -> String {
         "requests lie"
     };
     format!(
-        "{count} matched {requests} {side}, the tail's latency breakdown needs {LEAST_MATCHED}: \
-         trace or measure about {factor:.1} times as many"
+        "{count} matched {requests} {side}, but the tail's latency breakdown needs \
+         {LEAST_MATCHED}: trace or measure about {factor:.1} times as many"
     )
 }

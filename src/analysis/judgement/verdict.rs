@@ -442,6 +442,10 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
         .as_ref()
         .filter(|_| proves_the_store(info))
         .map_or(0, |traces| traces.client_span_alone);
+    let handlers = workload
+        .traces
+        .as_ref()
+        .map_or(0, |traces| traces.handler_lost);
     if join.matched == 0 {
         if known > 0 && known == spoilt {
             return at(workload, reasons);
@@ -454,7 +458,7 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
                     .to_owned(),
             )
         } else if known > 0 {
-            let (code, advice) = no_span_at_all(info, join, (known, alone));
+            let (code, advice) = no_span_at_all(info, join, (known, alone, handlers));
             (code, advice.to_owned())
         } else {
             ("no_spans", not_fetched(info))
@@ -466,7 +470,8 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
     // What impossible times cost has been said.
     let without_spoilt = (join.matched + spoilt) as f64 / known.max(1) as f64;
     if without_spoilt < MATCHED {
-        let (code, advice) = Losses::of(join, known - spoilt.min(known), alone).code_and_advice();
+        let (code, advice) =
+            Losses::of(join, (known - spoilt.min(known), alone, handlers)).code_and_advice();
         reasons.push(reason(
             code,
             Reservations,
@@ -492,7 +497,7 @@ fn not_fetched(info: &RunInfo) -> String {
     match (error, remark) {
         (None, Some(why)) => format!(
             "there is no latency breakdown: {why}; once it answers, `milvus-bench spans` fetches \
-             them"
+             the spans"
         ),
         (error, _) => format!(
             "server spans were not fetched, so there is no latency breakdown: {}",
@@ -510,18 +515,18 @@ const PARENTS_CHANGED: &str = "server spans came back in the traces of requests,
                                same back end";
 
 /// Why no request of a workload has server spans: what is known of the way of the spans tells the
-/// causes apart. `alone`: requests whose client span came back.
+/// causes apart. `seen` as of [`Losses::of`].
 fn no_span_at_all(
     info: &RunInfo,
     join: &Join,
-    (known, alone): (u64, u64),
+    seen: (u64, u64, u64),
 ) -> (&'static str, &'static str) {
     let has_milvus = info
         .fetch
         .as_ref()
         .is_some_and(|fetch| fetch.services.iter().any(|name| is_milvus_service(name)));
     let exported = info.export.as_ref().map_or(0, |export| export.exported);
-    match Losses::of(join, known, alone) {
+    match Losses::of(join, seen) {
         Losses::ParentChanged => ("no_spans", PARENTS_CHANGED),
         Losses::NeverMade if has_milvus => (
             "sampling_changed",
@@ -582,11 +587,15 @@ enum Losses {
 }
 
 impl Losses {
-    fn of(join: &Join, known: u64, client_span_alone: u64) -> Self {
+    /// `known`: requests of which something can be known; `client_span_alone`: those of them whose
+    /// client span came back and nothing else; `handler_lost`: those without a root whose handler's
+    /// span was lost.
+    fn of(join: &Join, (known, client_span_alone, handler_lost): (u64, u64, u64)) -> Self {
         let in_part = join.incomplete + join.no_root;
         let lost = known.saturating_sub(join.matched);
         let missing = join.missing.saturating_sub(join.missing_failed);
-        if join.no_root > 0 && join.no_root as f64 >= (1.0 - IN_PART) * lost as f64 {
+        let changed = join.no_root.saturating_sub(handler_lost);
+        if changed > 0 && changed as f64 >= (1.0 - IN_PART) * lost as f64 {
             Self::ParentChanged
         } else if missing < WHOLE_LOSSES || in_part as f64 > IN_PART * lost as f64 {
             Self::InPart

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Band, Quantiles, RequestCounts};
+use super::{Band, Quantiles, Rates, RequestCounts, WorkloadAnalysis};
+use crate::record::class_name;
 
 /// The requests of one class: those for which the value that a workload is split by is of the
 /// class. The classes of a workload together are all of its requests.
@@ -13,6 +14,9 @@ pub struct ClassAnalysis {
     /// Its name: a rank, a range of ranks such as `2-10`, ranks from one on such as `101+`; or a
     /// value, or `other`.
     pub class: String,
+    /// What reports call it, where that is not its name: the value, which may be any text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// Whether it is of ranks, of which 1 is the most frequent one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_rank: bool,
@@ -32,10 +36,16 @@ pub struct ClassAnalysis {
 }
 
 impl ClassAnalysis {
+    /// What reports call it.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.class)
+    }
+
     /// The class in words: `tenant rank 1`, `tenant ranks 2-10`, `lang de`.
     #[must_use]
     pub fn title(&self) -> String {
-        let Self { by, class, .. } = self;
+        let (by, class) = (&self.by, self.label());
         if !self.by_rank {
             return format!("{by} {class}");
         }
@@ -49,6 +59,35 @@ impl ClassAnalysis {
         self.response_time_us
             .as_ref()
             .or(self.service_time_us.as_ref())
+    }
+
+    /// The class as a workload by itself, named like `search@2-10`; `whole` is that of all classes.
+    #[must_use]
+    pub fn as_workload(&self, whole: &WorkloadAnalysis) -> WorkloadAnalysis {
+        let part = |own: u64, all: u64| own as f64 / all.max(1) as f64;
+        let sent = |counts: &RequestCounts| counts.ok + counts.failed;
+        let achieved = part(sent(&self.requests), sent(&whole.requests));
+        let throughput = part(self.requests.ok, whole.requests.ok);
+        WorkloadAnalysis {
+            phase: whole.phase.clone(),
+            stage: whole.stage.clone(),
+            workload: class_name(&whole.workload, &self.class),
+            operation: whole.operation.clone(),
+            collection: whole.collection.clone(),
+            loop_kind: whole.loop_kind.clone(),
+            duration_s: whole.duration_s,
+            requests: self.requests.clone(),
+            rate: Rates {
+                target: None,
+                scheduled: None,
+                achieved: whole.rate.achieved * achieved,
+                throughput: whole.rate.throughput * throughput,
+            },
+            response_time_us: self.response_time_us.clone(),
+            service_time_us: self.service_time_us.clone(),
+            account: self.account.clone(),
+            ..WorkloadAnalysis::default()
+        }
     }
 
     /// How many times the p99 of all other classes its own is; None where one of them is not known.

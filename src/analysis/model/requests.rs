@@ -28,6 +28,8 @@ pub struct StreamNames {
     pub workload: String,
     /// Name of the operation.
     pub operation: String,
+    /// Names of its classes; none where it is not split.
+    pub classes: Vec<String>,
 }
 
 /// One request with its latency breakdown. Times are nanoseconds since the run's start.
@@ -37,6 +39,8 @@ pub struct RequestRow {
     pub stream: u32,
     /// Number within the workload's part.
     pub seq: u64,
+    /// Number of its class in [`StreamNames::classes`]; None where there are none.
+    pub class: Option<u8>,
     /// Trace id.
     pub trace_id: u128,
     /// How it ended.

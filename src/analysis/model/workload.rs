@@ -320,6 +320,10 @@ pub struct TraceFacts {
     /// nothing made server spans for them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub client_span_alone: u64,
+    /// Requests without a server root whose spans lack that of the handler altogether: it was lost,
+    /// and does not hang below another parent.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub handler_lost: u64,
     /// Spans hung on another parent because theirs was over (by name).
     pub adopted: BTreeMap<String, u64>,
     /// Siblings moved below a longer sibling that contains them (by name).

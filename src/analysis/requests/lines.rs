@@ -3,7 +3,7 @@
 //! Memory grows with the traced requests.
 
 use crate::{
-    analysis::requests::request::{CompactAccount, LISTED, Listed, Request},
+    analysis::requests::request::{CompactAccount, Listed, Request},
     record::{FolderError, Outcome, RequestLine, RunReader, StreamInfo},
 };
 
@@ -80,10 +80,8 @@ pub(crate) fn read(reader: &RunReader) -> Result<Lines, FolderError> {
             let before = data.requests.len();
             let class = class(&streams[stream], &line);
             keep_line(data, &line, class);
-            if LISTED {
-                let request = (data.requests.len() > before).then_some(before);
-                data.listed.push(Listed::new(&line, stream, request));
-            }
+            let request = (data.requests.len() > before).then_some(before);
+            data.listed.push(Listed::new(&line, stream, class, request));
         }
     }
     Ok(found)

@@ -20,6 +20,11 @@ pub(crate) fn table(
         stage: stream.stage().map(str::to_owned),
         workload: stream.workload.clone(),
         operation: stream.operation.clone(),
+        classes: stream
+            .split
+            .iter()
+            .flat_map(|split| split.classes.clone())
+            .collect(),
     };
     let mut table = RequestTable {
         streams: streams.iter().map(names).collect(),

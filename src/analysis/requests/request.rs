@@ -67,10 +67,6 @@ pub(crate) struct CompactAccount {
     pub(crate) stacks: Box<[(u32, i64)]>,
 }
 
-/// Whether single requests are listed. Only `report.parquet` does; a build without it need not hold
-/// those that failed untraced.
-pub(crate) const LISTED: bool = cfg!(feature = "parquet");
-
 /// A row of the list that waits for its latency breakdown.
 #[derive(Debug)]
 pub(crate) struct Listed {
@@ -81,10 +77,16 @@ pub(crate) struct Listed {
 
 impl Listed {
     /// Of a line of the stream with number `stream`.
-    pub(crate) fn new(line: &RequestLine, stream: usize, request: Option<usize>) -> Self {
+    pub(crate) fn new(
+        line: &RequestLine,
+        stream: usize,
+        class: Option<u8>,
+        request: Option<usize>,
+    ) -> Self {
         let row = RequestRow {
             stream: stream as u32,
             seq: line.seq,
+            class,
             trace_id: u128::from_str_radix(&line.trace_id, 16).unwrap_or_default(),
             outcome: line.outcome,
             rows: (line.outcome == Outcome::Ok).then_some(u64::from(line.rows)),

@@ -10,13 +10,49 @@ use crate::{
             histograms::{counts, successes},
             quantiles::us,
         },
-        model::{ClassAnalysis, RequestCounts},
+        model::{ClassAnalysis, RequestCounts, WorkloadAnalysis},
     },
     record::{Figure, Outcome, SplitInfo, StreamInfo},
 };
 
 /// Successes from which a p99 is one: below it would be the maximum.
 const LEAST: u64 = 100;
+
+/// A class as a workload by itself, with its stream.
+pub(super) struct ClassPart<'a> {
+    pub(super) whole: &'a WorkloadAnalysis,
+    pub(super) figures: WorkloadAnalysis,
+    pub(super) stream: StreamInfo,
+    /// Its number.
+    pub(super) class: u8,
+}
+
+/// All classes of these workloads.
+pub(super) fn parts<'a>(
+    workloads: &[&'a WorkloadAnalysis],
+    streams: &[StreamInfo],
+) -> Vec<ClassPart<'a>> {
+    let of_workload = |whole: &'a WorkloadAnalysis| {
+        let stream = streams.iter().find(|stream| whole.is_of(stream));
+        let classes = whole
+            .classes
+            .iter()
+            .zip(0..)
+            .filter_map(move |(class, number)| {
+                Some(ClassPart {
+                    whole,
+                    figures: class.as_workload(whole),
+                    stream: stream?.of_class(&class.class),
+                    class: number,
+                })
+            });
+        classes.collect::<Vec<_>>()
+    };
+    workloads
+        .iter()
+        .flat_map(|whole| of_workload(whole))
+        .collect()
+}
 
 /// The classes in their order; `all` are the counts of the whole stream.
 pub(super) fn of_stream(stream: &Stream<'_>, all: &RequestCounts) -> Vec<ClassAnalysis> {
@@ -38,10 +74,7 @@ fn class(
     all: &RequestCounts,
 ) -> ClassAnalysis {
     let info = &infos[at];
-    let stream = Stream {
-        stream: info,
-        ..*whole
-    };
+    let stream = whole.part(info);
     let histograms = whole.run.histograms;
     let requests = counts(info, histograms);
     let lost = (requests.failed + requests.not_sent) as f64 / requests.due.max(1) as f64;
@@ -67,12 +100,17 @@ fn class(
     let rest_p99_us = sum(rest)
         .filter(|rest| enough(rest) && own.is_some_and(enough))
         .map(|rest| us(rest.value_at_quantile(0.99)));
-    let of_class = whole.lines.requests.iter();
-    let of_class = of_class.filter(|request| request.class == u8::try_from(at).ok());
+    let of_class = whole.requests(u8::try_from(at).ok());
+    let of_class = of_class.iter().copied();
     let parts = &whole.run.traces.parts;
     ClassAnalysis {
         by: split.by.clone(),
         class: split.classes[at].clone(),
+        label: split
+            .labels
+            .get(at)
+            .filter(|label| **label != split.classes[at])
+            .cloned(),
         by_rank: split.by_rank,
         share: requests.due as f64 / all.due.max(1) as f64,
         requests,

@@ -194,17 +194,25 @@ fn against_thresholds(run: &Run<'_>, workloads: &[WorkloadAnalysis]) -> Vec<Thre
     let measured = workloads
         .iter()
         .filter(|workload| !workload.is_preparation());
-    let streams: Vec<(&WorkloadAnalysis, Stream<'_>)> = measured
-        .filter_map(|workload| {
-            let mut streams = run.info.streams.iter();
-            let number = streams.position(|stream| workload.is_of(stream))?;
-            Some((workload, Stream::of(run, number)))
-        })
-        .collect();
+    let measured: Vec<&WorkloadAnalysis> = measured.collect();
+    let number_of = |workload: &WorkloadAnalysis| {
+        let mut streams = run.info.streams.iter();
+        streams.position(|stream| workload.is_of(stream))
+    };
+    let wholes = measured.iter().filter_map(|workload| {
+        let stream = Stream::of(run, number_of(workload)?);
+        Some((*workload, stream, None))
+    });
+    let parts = classes::parts(&measured, &run.info.streams);
+    let classes = parts.iter().filter_map(|part| {
+        let whole = Stream::of(run, number_of(part.whole)?);
+        Some((&part.figures, whole.part(&part.stream), Some(part.class)))
+    });
+    let streams: Vec<_> = wholes.chain(classes).collect();
     // Sent requests have a send lag and a queue time whatever became of them.
     let seconds: Vec<_> = streams
         .iter()
-        .map(|(_, stream)| {
+        .map(|(_, stream, _)| {
             move |figure: Figure| {
                 let of_sent = matches!(figure, Figure::SendLag | Figure::QueueTime);
                 let wanted = move |outcome| {
@@ -221,9 +229,9 @@ fn against_thresholds(run: &Run<'_>, workloads: &[WorkloadAnalysis]) -> Vec<Thre
     let rows: Vec<thresholds::Row<'_>> = streams
         .iter()
         .zip(&seconds)
-        .map(|((workload, stream), seconds)| thresholds::Row {
+        .map(|((workload, stream, class), seconds)| thresholds::Row {
             workload,
-            requests: &stream.lines.requests,
+            requests: stream.requests(*class),
             parts: &run.traces.parts,
             seconds,
         })

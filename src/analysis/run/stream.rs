@@ -76,6 +76,23 @@ impl<'a> Stream<'a> {
         }
     }
 
+    /// The same of a part of its requests, which has histograms of its own.
+    pub(super) fn part(&self, stream: &'a StreamInfo) -> Self {
+        Self {
+            run: self.run,
+            stream,
+            lines: self.lines,
+            traces: self.traces,
+        }
+    }
+
+    /// Its traced requests, or those of one of its classes.
+    pub(super) fn requests(&self, class: Option<u8>) -> Vec<&'a Request> {
+        let all = self.lines.requests.iter();
+        all.filter(|request| class.is_none() || request.class == class)
+            .collect()
+    }
+
     pub(super) fn workload(&self, join: Option<Join>) -> WorkloadAnalysis {
         let stream = self.stream;
         let counts = counts(stream, self.run.histograms);

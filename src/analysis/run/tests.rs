@@ -867,7 +867,6 @@ fn a_run_that_slows_down_all_along_is_told() {
 }
 
 #[test]
-#[cfg(feature = "parquet")]
 fn every_traced_or_failed_request_is_a_row_whose_areas_add_up() {
     let mut run = thousand(true);
     let failed = Made {

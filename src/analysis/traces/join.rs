@@ -35,6 +35,8 @@ pub(crate) struct Joined {
     /// Server roots below the client span: more than one where the transport sent the request
     /// again.
     pub(crate) roots: u64,
+    /// Whether no span of the trace is that of a handler, whatever it hangs below.
+    pub(crate) handler_lost: bool,
     /// Calls between roles without a SERVER span.
     pub(crate) callees_lost: u64,
     /// Spans that were left running behind the request or belong to its aftermath, by name.
@@ -54,12 +56,16 @@ pub(crate) fn join(index: &TraceIndex<'_>, call: Call) -> Joined {
         top: None,
         root: None,
         roots: below.roots.len() as u64,
+        handler_lost: false,
         callees_lost: 0,
         aside: BTreeMap::new(),
         impossible: ImpossibleTimes::default(),
         spoilt_by_times: false,
     };
     if below.roots.is_empty() {
+        joined.handler_lost = !index
+            .all()
+            .any(|(at, _)| areas::is_root_name(index.span(at)));
         let loose = index.loose();
         let client = index.find(client_id);
         let others = loose.other_callers(index, client_id, client);

@@ -31,6 +31,8 @@ impl TraceTally {
     pub(crate) fn add_joined(&mut self, joined: &Joined, client_span_found: bool) {
         self.facts.client_span_alone +=
             u64::from(joined.state == JoinState::Missing && client_span_found);
+        self.facts.handler_lost +=
+            u64::from(joined.state == JoinState::NoRoot && joined.handler_lost);
         self.facts.retried_by_transport += u64::from(joined.roots > 1);
         self.facts.callee_spans_lost += joined.callees_lost;
         self.facts.impossible.extend(&joined.impossible);

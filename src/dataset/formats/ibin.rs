@@ -6,7 +6,7 @@ use super::{
     super::{
         file::{Beginning, check_memory, header_at},
         foreign,
-        format::{Asked, Neighbours},
+        format::{Asked, Neighbours, has_other_queries},
         truth::Truth,
     },
     bin::{HEADER, too_short},
@@ -48,7 +48,7 @@ fn read(asked: &Asked<'_>) -> Result<Truth, String> {
         let known = known.or_else(|| is_range(beginning, header).then(range));
         return refuse(known.unwrap_or_else(|| misfit(size, header, queries)));
     }
-    if u64::from(count) != queries {
+    if has_other_queries(u64::from(count), queries) {
         return refuse(format!(
             "has the neighbours of {count} queries, but the data set has {queries} queries: the \
              numbers must be equal"
@@ -112,7 +112,7 @@ fn misfit(size: u64, [count, k]: [u32; 2], queries: u64) -> String {
     if k == 0 {
         return "has k = 0 in its header (byte 4), which must be at least 1".to_owned();
     }
-    if u64::from(count) != queries {
+    if has_other_queries(u64::from(count), queries) {
         return format!(
             "has {size} bytes and the neighbours of {count} queries in its header, the data set \
              has {queries}: is it an ibin file?"

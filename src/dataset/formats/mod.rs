@@ -6,9 +6,18 @@ pub(super) mod csr;
 pub(super) mod f16bin;
 pub(super) mod fbin;
 pub(super) mod fvecs;
+mod guard;
+pub(super) mod hdf5;
 pub(super) mod i8bin;
 mod ibin;
+pub(super) mod jsonl;
+mod kept;
+#[cfg(any(test, fuzzing))]
+mod mutated;
 pub(super) mod npy;
+pub(super) mod parquet;
+#[cfg(test)]
+mod small;
 mod texmex;
 pub(super) mod u8bin;
 

@@ -13,7 +13,7 @@ use super::super::{
     element::Element,
     file::{Beginning, check_memory, read_at, unreadable},
     foreign,
-    format::{Asked, DatasetEntry, FileFormat, Format, Neighbours, no_parts},
+    format::{Asked, DatasetEntry, FileFormat, Format, Neighbours, has_other_queries, no_parts},
     truth::Truth,
     vectors::Vectors,
 };
@@ -120,9 +120,9 @@ impl Rows {
             column.clear();
             let offset = self.header.length + (number * self.count + first) * width as u64;
             read_at(&self.file, offset, count * width as u64, &mut column)?;
-            let places = out[start + number as usize * width..].chunks_mut(row);
-            for (place, value) in places.zip(column.chunks_exact(width)) {
-                place[..width].copy_from_slice(value);
+            let (rows, place) = (out[start..].chunks_exact_mut(row), number as usize * width);
+            for (values, value) in rows.zip(column.chunks_exact(width)) {
+                values[place..place + width].copy_from_slice(value);
             }
         }
         Ok(())
@@ -166,7 +166,7 @@ impl Vectors for Rows {
 fn neighbours(asked: &Asked<'_>) -> Result<Truth, String> {
     let rows = Rows::open(asked.beginning)?;
     let element = rows.element();
-    if rows.count != asked.queries {
+    if has_other_queries(rows.count, asked.queries) {
         return Err(format!(
             "has the neighbours of {} queries (its array has shape {}), but the data set has {} \
              queries: the numbers must be equal",

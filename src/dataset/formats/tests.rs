@@ -48,6 +48,8 @@ fn raw(name: &str) -> Arc<dyn Vectors> {
         options: &DatasetOptions::default(),
         queries: 0,
         rows: None,
+        base: None,
+        query_vectors: None,
     };
     (format.vectors)(&asked).unwrap()
 }

@@ -7,7 +7,7 @@ use super::super::{
     element::Element,
     file::{Beginning, check_memory, read_at, unreadable},
     foreign,
-    format::{Asked, Neighbours},
+    format::{Asked, Neighbours, has_other_queries},
     options::MAX_DIM,
     truth::Truth,
     vectors::Vectors,
@@ -183,7 +183,7 @@ fn whole(beginning: &Beginning, element: Element, what: &str) -> Result<Rows, St
 /// Reads an `.ivecs`.
 fn neighbours(asked: &Asked<'_>) -> Result<Truth, String> {
     let rows = whole(asked.beginning, Element::I32, "k =")?;
-    if rows.count != asked.queries {
+    if has_other_queries(rows.count, asked.queries) {
         return Err(format!(
             "has the neighbours of {} queries (of {} bytes each), but the data set has {} \
              queries: the numbers must be equal",

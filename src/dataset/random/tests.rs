@@ -126,7 +126,7 @@ fn clustered_rows_lie_around_few_centres() {
 #[test]
 fn wrong_options_are_refused() {
     check_refused(|o| o.rows = Some(0), &["rows", "is 0"]);
-    check_refused(|o| o.dim = Some(32_769), &["dim", "32769", "1 to 32768"]);
+    check_refused(|o| o.dim = Some(32_769), &["dim", "32769", "1 to 32,768"]);
     check_refused(|o| o.dim = None, &["dim", "missing"]);
     check_refused(|o| o.query_count = Some(0), &["queries", "is 0"]);
     check_refused(
@@ -291,7 +291,7 @@ fn sparse_values_stay_the_same_between_versions() {
     let pairs = sparse_rows(&all).next().unwrap();
     assert_eq!(indices(pairs).last_chunk(), Some(&SPARSE));
 }
-const SPARSE: [u32; 3] = [0, 0, 0];
+const SPARSE: [u32; 3] = [27_465, 28_342, 29_514];
 
 #[test]
 fn wrong_options_of_sparse_vectors_are_refused() {

@@ -140,7 +140,7 @@ pub(super) async fn wait_for_index(
         }) && wait.began.elapsed() >= SILENT
         {
             seen.push_str(
-                ", and Milvus gives no reason: it retries a failing build silently, look for \
+                ", and Milvus gives no reason: it retries a failing build silently; look for \
                  `failed to build index` in its log",
             );
         }
@@ -367,8 +367,8 @@ impl Wait {
         let waited = self.began.elapsed();
         if waited >= self.patience {
             return Err(PrepareError::NotReady(format!(
-                "collection {} was not {} within {} s ({seen}): check Milvus' log, or raise its \
-                 ready_timeout",
+                "collection {} was not {} within {} s ({seen}): check Milvus' log, or raise the \
+                 ready_timeout of the collection",
                 self.name,
                 self.what,
                 self.patience.as_secs()

@@ -61,7 +61,7 @@ pub(super) fn state_words(index: &IndexDescription) -> String {
 /// The sentence about an index whose build failed, with Milvus' own reason and state.
 pub(super) fn failed(index: &IndexDescription, collection: &str) -> Option<String> {
     let reason = match index.index_state_fail_reason.as_str() {
-        "" => "Milvus gives no reason, its log may have one",
+        "" => "Milvus gives no reason; its log may have one",
         reason => reason,
     };
     (index.state() == IndexState::Failed).then(|| {

@@ -89,7 +89,8 @@ pub(super) fn is_distance(metric: &str) -> bool {
     matches!(metric, "L2" | "HAMMING" | "JACCARD")
 }
 
-/// Score as Milvus reports it: the squared distance for L2, the count of differing bits for HAMMING.
+/// Score as Milvus reports it: the squared distance for L2, the count of differing bits for
+/// HAMMING.
 pub(super) fn score(vector_type: VectorType, metric: &str, left: &[u8], right: &[u8]) -> f32 {
     match vector_type {
         VectorType::Binary => of_bits(metric, left, right),

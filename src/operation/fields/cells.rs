@@ -51,7 +51,8 @@ pub(super) fn natural(column_type: &ColumnType) -> (ScalarType, Option<ScalarTyp
         ColumnType::Int => ScalarType::Int64,
         ColumnType::Float => ScalarType::Double,
         ColumnType::Text => ScalarType::VarChar,
-        ColumnType::Json => ScalarType::Json,
+        // Refused with what it is: nothing goes with it.
+        ColumnType::Json | ColumnType::Unreadable(_) => ScalarType::Json,
         ColumnType::List(element) => {
             return match natural(element) {
                 (element, None) if element.is_element() => (ScalarType::Array, Some(element)),
@@ -72,9 +73,10 @@ pub(super) fn check_type(column: &DataColumn, field: FieldType) -> Result<(), Op
     refuse(
         "values.column",
         format!(
-            "is {:?}, whose cells are of type {found} and can't become values of type {}: use a \
-             field of type {}, or JSON",
+            "is {:?}, whose cells are of type {} and can't become values of type {}: use a field of \
+             type {}, or JSON",
             column.name(),
+            found.name(),
             field.name(),
             natural(found).0.name()
         ),
@@ -83,6 +85,7 @@ pub(super) fn check_type(column: &DataColumn, field: FieldType) -> Result<(), Op
 
 fn goes(found: &ColumnType, field: FieldType) -> bool {
     match (field.scalar_type, found) {
+        (_, ColumnType::Unreadable(_)) => false,
         (ScalarType::Json, _)
         | (ScalarType::Bool, ColumnType::Bool)
         | (ScalarType::VarChar, ColumnType::Text)

@@ -2,14 +2,14 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::super::tests::{
-    Vectors, check_refused, context, holding, key, little_endian, seven_rows, shape,
+    Vectors, check_refused, context, holding, key, little_endian, seven_rows, shape, with_values,
 };
 use super::*;
 use crate::{
     milvus::{
         CallError,
         proto::{
-            FieldData, InsertRequest, MutationResult, Status, field_data::Field,
+            self, FieldData, InsertRequest, MutationResult, Status, field_data::Field,
             scalar_field::Data, vector_field,
         },
     },
@@ -277,4 +277,110 @@ proptest! {
     fn no_reply_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = inserted(Bytes::from(body));
     }
+}
+
+/// An insert of two rows into a collection with one field, with a value for it.
+fn with_field(field: &str, value: &str) -> OperationContext {
+    let field = toml::from_str::<ScalarFieldOptions>(&format!("name = 'v'\n{field}")).unwrap();
+    let mut shape = holding(shape(), seven_rows());
+    shape.fields = vec![field.resolve(42, None).unwrap()];
+    let context = OperationContext {
+        collection: Arc::new(shape),
+        ..context("batch = 2", seven_rows(), 1)
+    };
+    with_values(context, &format!("v = {value}"))
+}
+
+#[test]
+fn all_rows_of_a_request_hold_the_value_that_is_called_like_the_field() {
+    let check = |field: &str, value: &str, expected: Data| {
+        let operation = build(with_field(field, value)).unwrap();
+        let request = sent(&operation.prepare(key(1, 1)).unwrap());
+        let column = request
+            .fields_data
+            .iter()
+            .find(|column| column.field_name == "v")
+            .unwrap();
+        let Some(Field::Scalars(scalars)) = &column.field else {
+            panic!("no scalars")
+        };
+        assert_eq!(scalars.data, Some(expected), "{field} {value}");
+    };
+    let longs = |data: &[i64]| {
+        Data::LongData(proto::LongArray {
+            data: data.to_vec(),
+        })
+    };
+    check("type = 'Int64'", "{ sequential = [5, 9] }", longs(&[6, 6]));
+    let doubles = proto::DoubleArray {
+        data: vec![6.0, 6.0],
+    };
+    check(
+        "type = 'Double'",
+        "{ sequential = [5, 9] }",
+        Data::DoubleData(doubles),
+    );
+    let texts = |text: &str| {
+        Data::StringData(proto::StringArray {
+            data: vec![text.to_owned(); 2],
+        })
+    };
+    check(
+        "type = 'VarChar'\nmax_length = 4",
+        "{ sequential = [5, 9] }",
+        texts("6"),
+    );
+    check(
+        "type = 'VarChar'\nmax_length = 4",
+        "{ choice = ['a\"b'] }",
+        texts("a\"b"),
+    );
+    let json = |text: &str| {
+        Data::JsonData(proto::JsonArray {
+            data: vec![text.into(); 2],
+        })
+    };
+    check("type = 'JSON'", "{ choice = ['a\"b'] }", json("\"a\\\"b\""));
+    let flags = proto::BoolArray {
+        data: vec![true, true],
+    };
+    check(
+        "type = 'Bool'",
+        "{ choice = [true] }",
+        Data::BoolData(flags),
+    );
+}
+
+#[test]
+fn values_that_a_field_can_not_hold_are_refused() {
+    let check = |field: &str, value: &str, words: &str| {
+        check_refused(&ENTRY, with_field(field, value), "values.v", words);
+    };
+    check(
+        "type = 'Int8'",
+        "{ zipf = 1, of = 200 }",
+        "gives whole numbers from 1 to 200",
+    );
+    check(
+        "type = 'Int64'",
+        "{ uniform = [0.5, 1] }",
+        "gives numbers with fractions",
+    );
+    check(
+        "type = 'Int64'",
+        "{ choice = [1, 'a'] }",
+        "gives \"a\", but stands for the field v",
+    );
+    check("type = 'Bool'", "{ choice = [1] }", "which is Bool");
+    let short = "type = 'VarChar'\nmax_length = 2";
+    check(
+        short,
+        "{ sequential = [1, 100] }",
+        "which is VarChar of at most 2 bytes",
+    );
+    check(
+        short,
+        "{ uniform = [0.0, 1] }",
+        "gives numbers with fractions",
+    );
 }

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::tests::{check_refused, context, key, seven_rows};
+use super::super::tests::{check_refused, context, key, seven_rows, with_values};
 use super::*;
 use crate::milvus::proto::{
     FloatArray, LongArray, QueryResults, ScalarField, StringArray, VectorField,
@@ -101,6 +101,71 @@ fn random_ids_are_different_and_follow_the_hash() {
     let mut all = ids(&sent(&*query("ids = 7"), 5));
     all.sort_unstable();
     assert_eq!(all, [0, 1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn ids_are_drawn_by_the_value_that_is_called_like_the_key() {
+    let of = |text: &str, value: &str| {
+        let context = with_values(context(text, seven_rows(), 7), &format!("id = {value}"));
+        build(context).unwrap()
+    };
+    let newest = of("ids = 2", "{ latest = 3.0 }");
+    let drawn: Vec<Vec<u64>> = (0..200)
+        .map(|hash| ids(&sent(&*newest, draw::mix(hash))))
+        .collect();
+    assert!(
+        drawn
+            .iter()
+            .all(|ids| ids.len() == 2 && ids[0] != ids[1] && ids.iter().all(|id| *id < 7))
+    );
+    let with_newest = drawn.iter().filter(|ids| ids.contains(&6)).count();
+    assert!(with_newest > 180, "{with_newest} of 200");
+    // A distribution that hardly gives other values than its first.
+    let mut all = ids(&sent(
+        &*of("ids = 7", "{ zipf = 100, of = 7, from = 0 }"),
+        5,
+    ));
+    all.sort_unstable();
+    assert_eq!(all, [0, 1, 2, 3, 4, 5, 6]);
+    let mut numbers = HashSet::new();
+    let sequential = of("ids = 2", "{ sequential = [0, 6] }");
+    for seq in 0..7 {
+        let call = sequential.prepare(key(3, seq)).unwrap();
+        let ids = ids(&QueryRequest::decode(call.body).unwrap());
+        assert_eq!(ids, [2 * seq % 7, (2 * seq + 1) % 7]);
+        numbers.extend(ids);
+    }
+    assert_eq!(numbers.len(), 7);
+    let word = "expected whole numbers from 0 to 6";
+    for wrong in [
+        "{ uniform = [0, 7] }",
+        "{ uniform = [-1, 3] }",
+        "{ choice = ['a'] }",
+    ] {
+        let context = with_values(
+            context("ids = 2", seven_rows(), 7),
+            &format!("id = {wrong}"),
+        );
+        check_refused(&ENTRY, context, "values.id", word);
+    }
+}
+
+#[test]
+fn a_filter_and_partitions_hold_the_values_of_their_request() {
+    let text = "filter = 'rank < {n}'\nlimit = 5\npartitions = ['p_{n}']";
+    let context = with_values(
+        context(text, seven_rows(), 7),
+        "n = { sequential = [4, 9] }",
+    );
+    let request = sent(&*build(context).unwrap(), 1);
+    assert_eq!(
+        (request.expr.as_str(), &request.partition_names[..]),
+        ("rank < 4", &["p_4".to_owned()][..])
+    );
+    assert_eq!(
+        (request.collection_name.as_str(), request.query_params.len()),
+        ("words", 1)
+    );
 }
 
 #[test]

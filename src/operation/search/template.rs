@@ -1,11 +1,9 @@
 //! A search without its vectors, encoded once.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use prost::Message;
 
-use super::super::VectorField;
+use super::super::{VectorField, values::followed};
 use crate::{
     milvus::{encode_search, placeholder_group, proto::SearchRequest},
     vector_type::VectorType,
@@ -45,23 +43,28 @@ impl Template {
         self.nq
     }
 
-    /// The request for these vectors, in one allocation; `followed` gives what it is given, and
-    /// after that the fields that are drawn.
+    /// The request for these vectors, in one allocation; `drawn` holds fields that differ from
+    /// request to request and are not in the template.
     pub(super) fn request<'a>(
         &self,
         queries: impl Iterator<Item = &'a [u8]> + Clone,
-        followed: impl FnOnce(&[u8]) -> Cow<'_, [u8]>,
+        drawn: Option<&SearchRequest>,
     ) -> Bytes {
         match &self.form {
             Form::Whole { body, vectors } => {
-                let mut body = followed(body).into_owned();
+                let mut body = match drawn {
+                    None => body.clone(),
+                    Some(drawn) => followed(body, drawn),
+                };
                 for (at, query) in vectors.iter().zip(queries) {
                     body[*at..*at + query.len()].copy_from_slice(query);
                 }
                 Bytes::from(body)
             }
             Form::Parts { before, after } => {
-                encode_search(before, self.vector_type, queries, &followed(after))
+                let longer = drawn.map(|drawn| followed(after, drawn));
+                let after = longer.as_deref().unwrap_or(after);
+                encode_search(before, self.vector_type, queries, after)
             }
         }
     }

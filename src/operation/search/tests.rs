@@ -1,12 +1,15 @@
 use proptest::prelude::*;
 
-use super::super::tests::{Vectors, check_refused, context, holding, key, seven_rows, shape};
+use super::super::tests::{
+    Vectors, check_refused, context, holding, key, seven_rows, shape, with_values,
+};
 use super::*;
 use crate::operation::{QueryOrder, TRUTH_WRONG};
 use crate::{
     dataset::Truth,
     milvus::proto::{
-        FieldData, LongArray, PlaceholderGroup, SearchResultData, SearchResults, StringArray,
+        FieldData, Ids, LongArray, PlaceholderGroup, SearchResultData, SearchResults, Status,
+        StringArray,
     },
 };
 
@@ -551,51 +554,6 @@ proptest! {
     }
 }
 
-/// The filter and the partitions of a request of a search with these values.
-fn drawn(text: &str, values: &str, seq: u64) -> (String, Vec<String>, SearchRequest) {
-    let values: Table = values.parse().unwrap();
-    let rows = super::super::PlannedRows::default();
-    let values = super::super::Values::read(&values, None, 42, rows).unwrap();
-    let context = OperationContext {
-        values: Some(Arc::new(values)),
-        ..context(text, seven_rows(), 7)
-    };
-    let operation = build(context).unwrap();
-    let body = operation.prepare(key(seq, seq)).unwrap().body;
-    let request = SearchRequest::decode(body).unwrap();
-    let (filter, partitions) = (request.dsl.clone(), request.partition_names.clone());
-    (filter, partitions, request)
-}
-
-#[test]
-fn values_of_a_request_stand_in_its_filter_and_its_partitions_and_nothing_else_changes() {
-    let values = "at = { sequential = [0, 99] }\nlang = { choice = ['de'] }";
-    let text = "filter = 'rank >= {at} and lang == {lang}'\npartitions = ['all', 'p_{at}']\nnq = 2";
-    for seq in [0, 5, 42, 107] {
-        let (filter, partitions, request) = drawn(text, values, seq);
-        let at = seq % 100;
-        assert_eq!(filter, format!("rank >= {at} and lang == \"de\""));
-        assert_eq!(partitions, ["all".to_owned(), format!("p_{at}")]);
-        let plain = build(context("nq = 2", seven_rows(), 7)).unwrap();
-        let plain = plain.prepare(key(seq, seq)).unwrap().body;
-        let without = SearchRequest {
-            dsl: String::new(),
-            partition_names: Vec::new(),
-            ..request
-        };
-        assert_eq!(without, SearchRequest::decode(plain).unwrap());
-    }
-}
-
-#[test]
-fn a_filter_without_values_is_sent_as_written() {
-    let text = "filter = '{at} {{ }}'";
-    let operation = build(context(text, seven_rows(), 7)).unwrap();
-    let body = operation.prepare(key(1, 1)).unwrap().body;
-    assert_eq!(SearchRequest::decode(body).unwrap().dsl, "{at} {{ }}");
-    assert!(operation.drawing().is_none());
-}
-
 #[test]
 fn sparse_queries_of_different_lengths_are_sent_whole() {
     let options = crate::dataset::DatasetOptions {
@@ -631,6 +589,45 @@ fn sparse_queries_of_different_lengths_are_sent_whole() {
         let expected: Vec<&[u8]> = numbers.map(|number| data.query(number)).collect();
         assert_eq!(group.placeholders[0].values, expected);
     }
+}
+
+/// The filter and the partitions of a request of a search with these values.
+fn drawn(text: &str, values: &str, seq: u64) -> (String, Vec<String>, SearchRequest) {
+    let context = with_values(context(text, seven_rows(), 7), values);
+    let operation = build(context).unwrap();
+    let body = operation.prepare(key(seq, seq)).unwrap().body;
+    let request = SearchRequest::decode(body).unwrap();
+    let (filter, partitions) = (request.dsl.clone(), request.partition_names.clone());
+    (filter, partitions, request)
+}
+
+#[test]
+fn values_of_a_request_stand_in_its_filter_and_its_partitions_and_nothing_else_changes() {
+    let values = "at = { sequential = [0, 99] }\nlang = { choice = ['de'] }";
+    let text = "filter = 'rank >= {at} and lang == {lang}'\npartitions = ['all', 'p_{at}']\nnq = 2";
+    for seq in [0, 5, 42, 107] {
+        let (filter, partitions, request) = drawn(text, values, seq);
+        let at = seq % 100;
+        assert_eq!(filter, format!("rank >= {at} and lang == \"de\""));
+        assert_eq!(partitions, ["all".to_owned(), format!("p_{at}")]);
+        let plain = build(context("nq = 2", seven_rows(), 7)).unwrap();
+        let plain = plain.prepare(key(seq, seq)).unwrap().body;
+        let without = SearchRequest {
+            dsl: String::new(),
+            partition_names: Vec::new(),
+            ..request
+        };
+        assert_eq!(without, SearchRequest::decode(plain).unwrap());
+    }
+}
+
+#[test]
+fn a_filter_without_values_is_sent_as_written() {
+    let text = "filter = '{at} {{ }}'";
+    let operation = build(context(text, seven_rows(), 7)).unwrap();
+    let body = operation.prepare(key(1, 1)).unwrap().body;
+    assert_eq!(SearchRequest::decode(body).unwrap().dsl, "{at} {{ }}");
+    assert!(operation.drawing().is_none());
 }
 
 /// Rows 0, 1, 2 of [`seven_rows`] have these keys.

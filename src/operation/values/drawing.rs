@@ -78,7 +78,10 @@ impl Drawing {
             };
             (place.name.clone(), text)
         });
-        texts.chain(fields).collect()
+        let ids = self
+            .row(key, 0, 1)
+            .map(|row| ("ids".to_owned(), format!("row {row}, ...")));
+        texts.chain(fields).chain(ids).collect()
     }
 
     /// What all rows of a request hold, by the number of the field.

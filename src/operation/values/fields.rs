@@ -20,7 +20,8 @@ pub(super) fn as_field(value: &FieldValue, scalar_type: ScalarType) -> FieldValu
     }
 }
 
-fn text(value: &FieldValue) -> String {
+/// A value as a text without quotes.
+pub(super) fn text(value: &FieldValue) -> String {
     match value {
         FieldValue::Bool(flag) => flag.to_string(),
         FieldValue::Int(number) => number.to_string(),

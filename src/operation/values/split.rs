@@ -5,6 +5,7 @@ use toml::{Table, Value};
 use super::{
     super::{FieldValue, OperationError, keys::refuse},
     distributions::{Distribution, Drawn, Extent, field_value},
+    fields::text,
 };
 use crate::keys::{DefaultValue, Form, Key, Kind};
 
@@ -66,6 +67,8 @@ pub struct Split {
     /// Names of the classes, from that with number 0 on: at least one, at most [`MOST_CLASSES`];
     /// letters, digits and `_.+-`.
     pub classes: Vec<String>,
+    /// What reports call each of them: the value itself, which may be any text.
+    pub labels: Vec<String>,
     /// Number of the value.
     pub(super) value: usize,
     bounds: Bounds,
@@ -78,6 +81,9 @@ enum Bounds {
     /// The value of each class but, where there is one more, that of all others.
     Listed(Vec<FieldValue>),
 }
+
+/// Names, labels and bounds.
+type Classes = (Vec<String>, Vec<String>, Bounds);
 
 impl Split {
     /// The number of the class of what was drawn, below the number of classes.
@@ -102,7 +108,7 @@ impl Split {
         value: usize,
         distribution: &dyn Distribution,
     ) -> Result<Self, OperationError> {
-        let (classes, bounds) = match (table.get("ranks"), table.get("classes")) {
+        let (classes, labels, bounds) = match (table.get("ranks"), table.get("classes")) {
             (Some(_), Some(_)) => {
                 return refuse("classes", "excludes ranks: give only one of them");
             }
@@ -113,6 +119,7 @@ impl Split {
             by: by.to_owned(),
             by_rank: matches!(bounds, Bounds::Ranks(_)),
             classes,
+            labels,
             value,
             bounds,
         })
@@ -123,7 +130,7 @@ fn of_ranks(
     found: &Value,
     by: &str,
     distribution: &dyn Distribution,
-) -> Result<(Vec<String>, Bounds), OperationError> {
+) -> Result<Classes, OperationError> {
     let Some(of) = distribution.ranks() else {
         return refuse(
             "ranks",
@@ -162,14 +169,14 @@ fn of_ranks(
     } else {
         ranks.pop();
     }
-    Ok((names, Bounds::Ranks(ranks)))
+    Ok((names.clone(), names, Bounds::Ranks(ranks)))
 }
 
 fn of_values(
     found: Option<&Value>,
     by: &str,
     distribution: &dyn Distribution,
-) -> Result<(Vec<String>, Bounds), OperationError> {
+) -> Result<Classes, OperationError> {
     let Extent::Listed(all) = distribution.extent() else {
         let message = if distribution.ranks().is_some() {
             format!(
@@ -197,14 +204,15 @@ fn of_values(
         }
         Some(found) => listed(found, by, all)?,
     };
-    let mut names: Vec<String> = Vec::new();
-    for value in &values {
-        names.push(unlike(class_name(value), &names));
-    }
+    let mut labels: Vec<String> = values.iter().map(text).collect();
     if distinct.iter().any(|value| !values.contains(value)) {
-        names.push(unlike("other".to_owned(), &names));
+        labels.push("other".to_owned());
     }
-    Ok((names, Bounds::Listed(values)))
+    let mut names: Vec<String> = Vec::new();
+    for label in &labels {
+        names.push(unlike(class_name(label), &names));
+    }
+    Ok((names, labels, Bounds::Listed(values)))
 }
 
 /// The values that are written as classes.
@@ -229,20 +237,12 @@ fn listed(found: &Value, by: &str, all: &[FieldValue]) -> Result<Vec<FieldValue>
 }
 
 /// The name of a class in files: letters, digits and `_.+-`.
-fn class_name(value: &FieldValue) -> String {
-    let text = match value {
-        FieldValue::Bool(flag) => flag.to_string(),
-        FieldValue::Int(number) => number.to_string(),
-        FieldValue::Float(number) => format!("{number:?}"),
-        FieldValue::Text(text) => text.clone(),
-        // A choice of a request holds none of these.
-        FieldValue::Null | FieldValue::List(_) => String::new(),
-    };
+fn class_name(label: &str) -> String {
     let plain = |c: char| {
         let is_plain = c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-');
         if is_plain { c } else { '_' }
     };
-    let name: String = text.chars().map(plain).take(32).collect();
+    let name: String = label.chars().map(plain).take(32).collect();
     if name.is_empty() {
         "_".to_owned()
     } else {

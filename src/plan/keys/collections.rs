@@ -175,7 +175,7 @@ pub(super) static COLLECTION: Table = Table::new(
             "vector_field",
             Kind::Text(IDENTIFIER),
             DefaultValue::Text("vector"),
-            "the vector",
+            "name of the vector field",
         )
         .allowed("a field name")
         .answers(&["anns_field", "vector_field_name"]),
@@ -222,14 +222,14 @@ pub(super) static COLLECTION: Table = Table::new(
             "shards",
             Kind::integer(1, 64),
             DefaultValue::None("Milvus' default"),
-            "shards of a collection that is created",
+            "number of shards; used if the run creates the collection",
         )
         .answers(&["shards_num", "num_shards"]),
         Key::new(
             "replicas",
             Kind::integer(1, 64),
             DefaultValue::Integer(1),
-            "replicas that are loaded",
+            "number of replicas that are loaded",
         )
         .answers(&["replica_number"]),
         Key::new(

@@ -70,6 +70,37 @@ pub(super) static DATA: Table = Table::new(
             "file of the true neighbours, for recall",
         ),
         Key::new(
+            "vector",
+            Kind::TEXT,
+            DefaultValue::None("hdf5: train; else found"),
+            "column or array of the vectors, in files that name such",
+        ),
+        Key::new(
+            "query_vector",
+            Kind::TEXT,
+            DefaultValue::None("hdf5: test; else as `vector`"),
+            "the same of the query vectors",
+        ),
+        Key::new(
+            "id",
+            Kind::TEXT,
+            DefaultValue::None("`id` if there"),
+            "column of the ids by which the truth names rows",
+        ),
+        Key::new(
+            "neighbors",
+            Kind::TEXT,
+            DefaultValue::None("hdf5: neighbors; parquet: neighbors_id"),
+            "column or array of the true neighbours",
+        ),
+        Key::new(
+            "files",
+            Kind::TEXT,
+            DefaultValue::None("shuffle_train, else train"),
+            "files of a folder that have the rows: the beginning of their names, or names with \
+             commas",
+        ),
+        Key::new(
             "rows",
             Kind::integer(1, 10_000_000_000),
             DefaultValue::None("none"),
@@ -86,7 +117,7 @@ pub(super) static DATA: Table = Table::new(
         .foreign(&[("dimension", "`dim`")]),
         Key::new(
             "nonzeros",
-            Kind::OneOf(&[Kind::integer(1, MAX_DIM as i64), Kind::Text(NONZEROS)]),
+            Kind::OneOf(&[Kind::Text(NONZEROS), Kind::integer(1, MAX_DIM as i64)]),
             DefaultValue::None("none; a collection of type Sparse: \"16..64\""),
             "random: non-zero values of a sparse vector; with it the data set is sparse, and dim \
              is the number of indices, of which low ones are drawn more often",

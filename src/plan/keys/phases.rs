@@ -5,6 +5,9 @@ use crate::keys::{DefaultValue, Key, Kind, LONGEST, Table, millis, secs};
 /// Names of phases: those of scenarios but for that of the preparation.
 const PHASE_NAME: &str = "^(?!prepare$)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
 
+/// How a phase ends.
+const ONE_END: &str = "none; needs one of `duration`, `requests`, `until`, or stages";
+
 /// `phases[]`.
 pub(super) static PHASE: Table = Table::new(
     "phases[]",
@@ -26,15 +29,15 @@ pub(super) static PHASE: Table = Table::new(
         Key::new(
             "duration",
             Kind::duration(millis(1), LONGEST),
-            DefaultValue::None("none; one of the three, or stages"),
-            "length of the phase; optional if all workloads have stages: the longest stages",
+            DefaultValue::None(ONE_END),
+            "length of the phase; if all workloads have stages, that of the longest stages",
         )
         .excludes(&["requests", "until"])
         .answers(&["concurrency_duration", "run_time", "test_time"]),
         Key::new(
             "requests",
             Kind::integer(1, 1_000_000_000),
-            DefaultValue::None("none; one of the three, or stages"),
+            DefaultValue::None(ONE_END),
             "ends the phase after this number of requests of each workload",
         )
         .excludes(&["until"])
@@ -42,7 +45,7 @@ pub(super) static PHASE: Table = Table::new(
         Key::new(
             "until",
             Kind::Choice(|| vec!["exhausted"]),
-            DefaultValue::None("none; one of the three, or stages"),
+            DefaultValue::None(ONE_END),
             "ends the phase when the rows of its insert workloads are used up",
         ),
         Key::new(

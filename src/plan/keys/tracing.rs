@@ -30,8 +30,8 @@ pub(super) static TRACING: Table = Table::new(
             "switch_every",
             Kind::duration(secs(4), secs(3600)),
             DefaultValue::None("never"),
-            "length of blocks of time; of every two, one is traced, by chance. Shows the cost of \
-             tracing",
+            "length of time blocks; of each two, one is traced, picked at random, which shows the \
+             cost of tracing",
         ),
         Key::new(
             "max_traces",

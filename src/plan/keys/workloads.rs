@@ -228,8 +228,11 @@ static STAGE: Table = Table::new(
             Kind::rate(0.0, 1e6),
             Kind::rate(0.001, 1e6),
         ],
-        "a ramp: the rate changes linearly from the end of the stage before to this one; recorded \
-         separately, excluded from all figures",
+        [
+            "a ramp: the rate changes linearly from the end of the stage before to this one; \
+             recorded separately, excluded from all figures",
+            "rate at the beginning, if the ramp is the first stage",
+        ],
     ),
 )
 .rules(&[STAGE_IS_ONE]);
@@ -277,8 +280,11 @@ static CALLER_STAGE: Table = Table::new(
             Kind::callers(0, 10_000),
             Kind::callers(1, 10_000),
         ],
-        "a ramp: callers begin (or end) one by one, at equal distances, up to this many; recorded \
-         separately, excluded from all figures",
+        [
+            "a ramp: callers begin (or end) one by one, at equal intervals, until there are this \
+             many; recorded separately, excluded from all figures",
+            "callers at the beginning, if the ramp is the first stage",
+        ],
     ),
 )
 .rules(&[STAGE_IS_ONE]);
@@ -294,8 +300,9 @@ static THINK_TIME: Table = Table::new(
     )],
 );
 
-/// The keys of a stage, with the kinds of `to`, `from` and `at`, and what a ramp is.
-const fn stage([to, from, at]: [Kind; 3], ramp: &'static str) -> [Key; 6] {
+/// The keys of a stage, with the kinds of `to`, `from` and `at`, and what a ramp and its beginning
+/// are.
+const fn stage([to, from, at]: [Kind; 3], [ramp, beginning]: [&'static str; 2]) -> [Key; 6] {
     [
         Key::new("to", to, DefaultValue::None("none; this or `at`"), ramp)
             .needs(&["over"])
@@ -315,12 +322,7 @@ const fn stage([to, from, at]: [Kind; 3], ramp: &'static str) -> [Key; 6] {
             "time of the ramp",
         )
         .foreign(&[("duration", OVER_OR_FOR), ("time", OVER_OR_FOR)]),
-        Key::new(
-            "from",
-            from,
-            DefaultValue::Integer(0),
-            "rate at the beginning, if the ramp is the first stage",
-        ),
+        Key::new("from", from, DefaultValue::Integer(0), beginning),
         Key::new(
             "at",
             at,

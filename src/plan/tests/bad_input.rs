@@ -276,8 +276,8 @@ fn keys_that_are_not_built_say_so() {
     search("cleanup = true");
     check_with(
         "uri =",
-        "needs = \">= 2.4\"\nuri =",
-        &["`milvus.needs` is not implemented yet"],
+        "retries = 2\nuri =",
+        &["`milvus.retries` is not implemented yet"],
     );
     check_with(
         "initial_rows",
@@ -639,7 +639,7 @@ fn thresholds_are_checked_before_the_run() {
     check(
         "require = \"p99 < 5ms\"",
         &[
-            "`thresholds.0.require` is \"p99 < 5ms\", has `p99 < 5ms`, expected a figure \
+            "`thresholds.0.require` is \"p99 < 5ms\", which has `p99 < 5ms`, expected a figure \
              (response_time, ",
         ],
     );

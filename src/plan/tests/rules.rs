@@ -366,7 +366,7 @@ fn the_truth_holds_while_all_rows_and_no_others_are_there() {
     };
     assert_eq!(
         why(&text).as_deref(),
-        Some("preparation inserts 8,000 of the 10,000 rows that the truth of its data set is of")
+        Some("preparation inserts 8,000 rows, but the truth of its data set is for 10,000")
     );
     let repeat = text.replacen("\"80%\"", "\"100%\"", 1).replacen(
         "batch = 20",

@@ -83,7 +83,7 @@ fn recall_that_is_never_known() {
     changed(
         "data = \"noise\"",
         "data = \"noise\"\ninitial_rows = 9_999",
-        &["inserts 9,999 of the 10,000 rows"],
+        &["inserts 9,999 rows, but the truth of its data set is for 10,000"],
     );
     changed(
         "[\"ingest\"]",

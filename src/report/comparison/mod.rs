@@ -13,7 +13,7 @@ pub(crate) use text::render_text;
 
 use super::{
     ReportError,
-    units::{duration, number, recall},
+    units::{count, counted, duration, number, recall},
 };
 use crate::analysis::compare::{Comparison, ComparisonResult, FigureComparison, IncompleteRun};
 
@@ -46,29 +46,26 @@ fn headline(comparison: &Comparison) -> String {
             .count()
     };
     let words = [
-        (number(ComparisonResult::Slower), "slower"),
-        (number(ComparisonResult::Faster), "faster"),
-        (number(ComparisonResult::Lower), "with a lower recall"),
-        (number(ComparisonResult::Higher), "with a higher recall"),
+        (number(ComparisonResult::Slower), "figure", "slower"),
+        (number(ComparisonResult::Faster), "figure", "faster"),
+        (number(ComparisonResult::Lower), "recall", "lower"),
+        (number(ComparisonResult::Higher), "recall", "higher"),
         (
             number(ComparisonResult::DiffersWithinTheseRuns),
+            "figure",
             "different within these runs",
         ),
-        (equal.count(), "shown to be equal"),
+        (equal.count(), "figure", "shown to be equal"),
         (
             number(ComparisonResult::NoDifferenceShown),
+            "figure",
             "with no difference shown",
         ),
     ];
     let found: Vec<String> = words
         .into_iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, words)| {
-            format!(
-                "{number} {} {words}",
-                if number == 1 { "figure" } else { "figures" }
-            )
-        })
+        .filter(|(number, _, _)| *number > 0)
+        .map(|(number, noun, words)| format!("{} {words}", counted(number as u64, noun)))
         .collect();
     let beside = figures().filter(|figure| figure.why_not.is_none()).count();
     match (found.is_empty(), beside) {
@@ -177,16 +174,29 @@ fn ratio(figure: &FigureComparison) -> String {
 
 /// `1.52`; of a recall, whose small changes matter, with four decimals.
 fn ratio_alone(figure: &FigureComparison) -> String {
-    format!("{:.*}", digits(figure), figure.ratio)
+    plain(figure.ratio, digits(figure))
 }
 
 /// `[1.31, 1.76]`; empty where there is none.
 fn interval(figure: &FigureComparison) -> String {
     let (digits, ends) = (digits(figure), figure.low.zip(figure.high));
     ends.map_or(String::new(), |(low, high)| {
-        format!("[{low:.digits$}, {high:.digits$}]")
+        format!("[{}, {}]", plain(low, digits), plain(high, digits))
     })
 }
+
+/// A ratio with so many decimals; without any, and grouped, where it says no more than that it is
+/// large.
+fn plain(ratio: f64, digits: usize) -> String {
+    if ratio >= MANY_TIMES {
+        count(ratio as u64)
+    } else {
+        format!("{ratio:.digits$}")
+    }
+}
+
+/// Ratio above which its digits say nothing.
+const MANY_TIMES: f64 = 1_000.0;
 
 fn digits(figure: &FigureComparison) -> usize {
     if figure.figure == "recall" { 4 } else { 2 }
@@ -197,6 +207,7 @@ fn digits(figure: &FigureComparison) -> usize {
 fn smallest(figure: &FigureComparison) -> String {
     match figure.smallest {
         None => String::new(),
+        Some(ratio) if ratio > MANY_TIMES => "over 1,000 times".to_owned(),
         Some(ratio) if ratio >= 10.0 => format!("{ratio:.0} times"),
         Some(ratio) => format!("{:.0} %", (ratio - 1.0) * 100.0),
     }

@@ -196,9 +196,20 @@ fn a_change_that_is_no_percentage_any_more_is_said_in_times() {
         })
     };
     assert_eq!(
-        [None, Some(1.12), Some(3.5), Some(144.4)].map(words),
-        ["", "12 %", "250 %", "144 times"]
+        [None, Some(1.12), Some(3.5), Some(144.4), Some(8.7e7)].map(words),
+        ["", "12 %", "250 %", "144 times", "over 1,000 times"]
     );
+}
+
+#[test]
+fn a_ratio_that_is_only_large_has_no_decimals() {
+    let figure = FigureComparison {
+        ratio: 24.93,
+        low: Some(0.001),
+        high: Some(727_946.49),
+        ..FigureComparison::default()
+    };
+    assert_eq!(ratio(&figure), "24.93 [0.00, 727,946]");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The analysis as the JSON that a page carries: floats of five digits, texts without invisible
+//! The analysis as the JSON that a page carries: floats of seven digits, texts without invisible
 //! characters, nothing that could end the script element.
 
 use serde_json::{Value, json};
@@ -12,8 +12,9 @@ use crate::{
     },
 };
 
-/// Digits of a float: two more than are shown, so that sums of parts still show right.
-const DIGITS: usize = 5;
+/// Digits of a float: three are shown. The others keep the page from another figure than the text
+/// of the report has, which two roundings one after the other would give it.
+const DIGITS: usize = 7;
 
 /// The data of the charts. Workloads keep their places; what is not drawn is left out.
 pub(super) fn json(analysis: &Analysis, sweeps: &[Sweep]) -> Result<String, serde_json::Error> {
@@ -105,13 +106,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn floats_have_five_digits_and_counts_all() {
+    fn floats_have_seven_digits_and_counts_all() {
         let mut value =
             json!({"a": [3_540.434_361_422_308, 1e-7, -0.0, 0.1], "n": 1_234_567_890_u64});
         tidy(&mut value);
         assert_eq!(
             value.to_string(),
-            r#"{"a":[3540.4,1e-7,-0.0,0.1],"n":1234567890}"#
+            r#"{"a":[3540.434,1e-7,-0.0,0.1],"n":1234567890}"#
         );
     }
 

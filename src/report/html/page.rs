@@ -12,6 +12,7 @@ use super::{
 use crate::{
     analysis::{Analysis, ConnectionFigures, PhaseMachine, WorkloadAnalysis},
     report::{
+        classes::HEADINGS,
         clean,
         text::{
             closing::{collections, step_us, warmup},
@@ -35,6 +36,8 @@ pub(super) struct Page {
     /// Headings of the table of workloads.
     overview: Vec<&'static str>,
     workloads: Vec<WorkloadWords>,
+    /// Headings of the tables of classes.
+    class_headings: [&'static str; HEADINGS.len()],
     answers: Vec<AnswerWords>,
     sweeps: Vec<Sweep>,
     /// Whether these are the question, and not several phases.
@@ -114,6 +117,7 @@ impl Page {
             comparisons: phases(&measured),
             overview,
             workloads,
+            class_headings: HEADINGS,
             warnings: analysis
                 .warnings
                 .iter()

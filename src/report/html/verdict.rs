@@ -32,7 +32,7 @@ pub(super) struct VerdictWords {
     pub(super) icon: String,
 }
 
-/// A reason for care.
+/// A caveat, or a reason why the run is invalid.
 #[derive(Debug)]
 pub(super) struct ReasonWords {
     pub(super) found: String,
@@ -103,20 +103,20 @@ pub(super) fn verdict(analysis: &Analysis) -> VerdictWords {
 
 /// The verdict in a word and in a sentence, with as many reasons.
 fn words(state: VerdictState, reasons: u64) -> (&'static str, String) {
-    let words = match state {
-        VerdictState::Valid => {
-            return (
-                "valid",
-                "Valid: nothing speaks against these figures".to_owned(),
-            );
-        }
-        VerdictState::Reservations => ("valid with caveats", "Valid with caveats", "for care"),
-        VerdictState::Invalid => ("invalid", "Invalid", "not to use these figures"),
+    let word = match state {
+        VerdictState::Valid => "valid",
+        VerdictState::Reservations => "valid with caveats",
+        VerdictState::Invalid => "invalid",
     };
-    let (word, sentence, why) = words;
-    let sentence = match reasons {
-        0 => sentence.to_owned(),
-        _ => format!("{sentence}: {} {why}", counted(reasons, "reason")),
+    let sentence = match (state, reasons) {
+        (VerdictState::Valid, _) => "Valid: nothing speaks against these figures".to_owned(),
+        (VerdictState::Reservations, 0) => "Valid with caveats".to_owned(),
+        (VerdictState::Reservations, _) => format!("Valid with {}", counted(reasons, "caveat")),
+        (VerdictState::Invalid, 0) => "Invalid".to_owned(),
+        (VerdictState::Invalid, _) => format!(
+            "Invalid: {} not to use these figures",
+            counted(reasons, "reason")
+        ),
     };
     (word, sentence)
 }
@@ -310,7 +310,7 @@ mod tests {
             },
             ..Analysis::default()
         });
-        assert_eq!(found.sentence, "Valid with caveats: 2 reasons for care");
+        assert_eq!(found.sentence, "Valid with 2 caveats");
         let lines: Vec<&str> = found
             .reasons
             .iter()

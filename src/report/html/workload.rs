@@ -4,6 +4,7 @@
 use crate::{
     analysis::{Estimate, Quantiles, Tail, WorkloadAnalysis},
     report::{
+        classes::ClassTable,
         clean, replies,
         units::{NONE, count, duration, ms, number, ratio, recall, share},
     },
@@ -30,6 +31,7 @@ pub(super) struct WorkloadWords {
     pub(super) cells: Vec<String>,
     /// What else sets requests apart, and what to do about it.
     pub(super) notes: Vec<Vec<Piece>>,
+    pub(super) classes: Option<ClassTable>,
     pub(super) stopped: String,
     pub(super) above: String,
     pub(super) is_open: bool,
@@ -103,6 +105,7 @@ pub(super) fn words(index: usize, workload: &WorkloadAnalysis) -> WorkloadWords 
         notes: notes(workload)
             .map(|text| with_capital(&clean(text)))
             .collect(),
+        classes: ClassTable::of(workload),
         stopped: clean(workload.stopped.as_deref().unwrap_or_default()),
         above: tail.map(|tail| clean(&tail.above)).unwrap_or_default(),
         is_open: workload.loop_kind == "open",

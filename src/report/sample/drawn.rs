@@ -128,10 +128,12 @@ pub(super) fn requests() -> RequestTable {
         stage: None,
         workload: workload.to_owned(),
         operation: operation.to_owned(),
+        classes: Vec::new(),
     };
     let row = RequestRow {
         stream: 0,
         seq: 17,
+        class: None,
         trace_id: 0x5f0c_8a1b_e2d9_4477_a3b1_c2d3_e4f5_0617,
         outcome: Outcome::Ok,
         rows: Some(10),

@@ -4,6 +4,7 @@
 
 mod account;
 mod answer;
+mod classes;
 pub(super) mod closing;
 pub(super) mod connections;
 pub(super) mod head;
@@ -36,6 +37,7 @@ pub fn render_text(analysis: &Analysis, style: TextStyle) -> String {
     if analysis.failure.is_none() || measured(analysis).next().is_some() {
         overview::write(&mut page, analysis);
     }
+    classes::write(&mut page, analysis);
     servers::write(&mut page, analysis);
     connections::write(&mut page, analysis);
     account::write(&mut page, analysis);

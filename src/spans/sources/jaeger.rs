@@ -394,7 +394,7 @@ impl Link {
             ),
             _ => format!(
                 "the server at {address} does not list services like Jaeger ({words}): \
-                 tracing.spans endpoint must lead to Jaeger's gRPC query port, mostly 16685"
+                 tracing.spans endpoint must lead to Jaeger's gRPC query port, usually 16685"
             ),
         })
         .with(again)
@@ -405,7 +405,7 @@ impl Link {
         let advice = match status.code() {
             _ if failure.refused => "set tracing.spans headers",
             Code::Unavailable => "check that it is still running",
-            Code::DeadlineExceeded => "it is overloaded or hangs, check its log",
+            Code::DeadlineExceeded => "it is overloaded or hangs; check its log",
             _ => "check its log",
         };
         self.wrong(trace_id, &failure.words, advice)

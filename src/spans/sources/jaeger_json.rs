@@ -185,7 +185,7 @@ impl Probe<'_> {
     fn not_jaeger(&self, answer: &Answer) -> SpanError {
         SpanError::new(format!(
             "the server at {} is not Jaeger's JSON ({}): tracing.spans endpoint must lead to \
-             Jaeger's HTTP port, mostly 16686, with its base path if it has one",
+             Jaeger's HTTP port, usually 16686, with its base path if it has one",
             self.address,
             answer.described()
         ))

@@ -86,7 +86,8 @@ impl Lite {
 /// The folder of the program and its libraries.
 fn library(python: &Path) -> PathBuf {
     let code = "import importlib.util as u, os; \
-                print(os.path.join(u.find_spec('milvus_lite').submodule_search_locations[0], 'lib'))";
+                print(os.path.join(u.find_spec('milvus_lite').submodule_search_locations[0], \
+                'lib'))";
     let output = Command::new(python)
         .args(["-c", code])
         .output()

@@ -138,6 +138,20 @@ impl Quantity {
         }
     }
 
+    /// Whether a class of requests has it, as its workload has.
+    #[must_use]
+    pub fn is_of_classes(&self) -> bool {
+        matches!(
+            self.base,
+            Base::Time(Time::Response | Time::Service)
+                | Base::Area(_)
+                | Base::Part(_)
+                | Base::Failed
+                | Base::NotSent
+                | Base::Throughput
+        )
+    }
+
     /// Whether only matched requests have it.
     #[must_use]
     pub fn needs_spans(&self) -> bool {
@@ -275,9 +289,7 @@ impl Expression {
                 "is not known before the end of the run; use response_time, service_time, \
                  send_lag, queue_time, failed, throughput, rows.mean or empty",
             ),
-            _ if self.figure.worst_s.is_some() => {
-                Some("has windows of its own, omit .worst: `over` is the window")
-            }
+            _ if self.figure.worst_s.is_some() => Some("already has a window, `over`; omit .worst"),
             Self {
                 limit: Limit::Phase { .. },
                 ..

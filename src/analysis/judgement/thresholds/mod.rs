@@ -18,7 +18,7 @@ use crate::{
 /// A workload with what its figures are taken from.
 pub(crate) struct Row<'a> {
     pub(crate) workload: &'a WorkloadAnalysis,
-    pub(crate) requests: &'a [Request],
+    pub(crate) requests: Vec<&'a Request>,
     pub(crate) parts: &'a PartTable,
     /// A figure of every request, second by second, nanoseconds.
     pub(crate) seconds: &'a dyn Fn(record::Figure) -> Option<Series>,
@@ -89,7 +89,11 @@ pub(crate) fn results(
 fn is_for(threshold: &ThresholdInfo, workload: &WorkloadAnalysis) -> bool {
     let named =
         |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
-    named(&threshold.workload, &workload.workload) && named(&threshold.phase, &workload.phase)
+    // A class is part of its workload, for which a threshold without a name is.
+    let is_meant = threshold.workload.is_some() || !record::is_class_name(&workload.workload);
+    is_meant
+        && named(&threshold.workload, &workload.workload)
+        && named(&threshold.phase, &workload.phase)
 }
 
 /// None where the row is of a kind that can't have the figure.
@@ -579,7 +583,7 @@ mod tests {
             .iter()
             .map(|workload| Row {
                 workload,
-                requests: &[],
+                requests: Vec::new(),
                 parts: &parts,
                 seconds: &seconds,
             })
@@ -607,7 +611,7 @@ mod tests {
             );
             let row = Row {
                 workload: &workload,
-                requests: &[],
+                requests: Vec::new(),
                 parts: &PartTable::default(),
                 seconds: &|_| None,
             };

@@ -5,6 +5,10 @@
 //! latency, at the same time. Where other programs had filled the machine, it was they, and their
 //! share is said before anything is advised.
 
+mod remedy;
+
+use remedy::remedy;
+
 use super::{at, reason};
 use crate::{
     analysis::{
@@ -69,7 +73,12 @@ pub(super) fn of_phases(info: &RunInfo, analysis: &Analysis) -> Vec<Reason> {
         }
     });
     let lag = analysis.connections.iter().filter_map(|figures| {
-        let reason = event_loop_lag(figures, &workloads_of(analysis, &figures.phase))?;
+        let remedy = remedy(
+            info,
+            &figures.phase,
+            "use more threads (--threads) or another machine",
+        );
+        let reason = event_loop_lag(figures, &workloads_of(analysis, &figures.phase), &remedy)?;
         let crowd = crowd_of(analysis, &figures.phase)
             .filter(|crowd| crowd.share >= EXPLAINED * reason.figure);
         Some(match crowd {
@@ -153,7 +162,11 @@ fn thread_cpu(phase: &PhaseInfo, workloads: &[&WorkloadAnalysis]) -> Option<Reas
 
 /// An event loop that was late in many seconds. It is the limit where that is most of a workload's
 /// latency.
-fn event_loop_lag(figures: &ConnectionFigures, workloads: &[&WorkloadAnalysis]) -> Option<Reason> {
+fn event_loop_lag(
+    figures: &ConnectionFigures,
+    workloads: &[&WorkloadAnalysis],
+    remedy: &str,
+) -> Option<Reason> {
     let lag = figures.event_loop.as_ref()?;
     let share = lag.late_seconds as f64 / lag.seconds.max(1) as f64;
     if share <= LATE_SECONDS || lag.late_seconds < LATE_SECONDS_LEAST {
@@ -163,9 +176,10 @@ fn event_loop_lag(figures: &ConnectionFigures, workloads: &[&WorkloadAnalysis]) 
     let is_most = |workload: &&WorkloadAnalysis| {
         quantile(&workload.service_time_us, "p99").is_some_and(|p99| wake_up > LATENCY_SHARE * p99)
     };
-    let advice = "in this share of the seconds, 1 % of the replies waited 1 ms or longer before \
-                  the client read them, which counts as gap: use more threads (--threads) or \
-                  another machine";
+    let advice = format!(
+        "in this share of the seconds, 1 % of the replies waited 1 ms or longer before the client \
+         read them, which counts as gap: {remedy}"
+    );
     let found = reason(
         "event_loop_lag",
         Reservations,
@@ -203,6 +217,8 @@ struct Load<'a> {
     threads: Vec<Reason>,
     /// When others filled the machine.
     crowd: Option<Crowd>,
+    /// What can be done about a client that is late.
+    remedy: String,
 }
 
 /// How the schedule of `workload` was kept, and who was in the way.
@@ -220,6 +236,11 @@ pub(super) fn of_load(
         stream,
         threads: threads.collect(),
         crowd: crowd_of(analysis, &workload.phase),
+        remedy: remedy(
+            info,
+            &workload.phase,
+            "use more threads (--threads), a lower rate, or another machine",
+        ),
     };
     at(workload, load.reasons())
 }
@@ -364,8 +385,9 @@ impl Load<'_> {
         let advice = if limited {
             "requests were sent late because they had to wait for a free place under \
              max_in_flight: the wait is part of response time, not of service time"
+                .to_owned()
         } else {
-            "the client was late: use more threads (--threads), a lower rate, or another machine"
+            format!("the client was late: {}", self.remedy)
         };
         let (state, limit) = if client_bound && p99 > SEND_LAG_INVALID_US {
             (Invalid, SEND_LAG_INVALID_US)

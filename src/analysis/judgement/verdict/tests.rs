@@ -264,7 +264,7 @@ fn that_no_source_answered_is_told_as_the_run_recorded_it() {
         reasons[0].advice,
         format!(
             "there is no latency breakdown: {remark}; once it answers, `milvus-bench spans` \
-             fetches them"
+             fetches the spans"
         )
     );
 }
@@ -528,6 +528,15 @@ fn server_spans_below_a_span_that_is_nowhere_are_not_called_absent() {
     check(join(500, 0, 0), &["parent_changed"], Reservations);
     check(join(460, 20, 20), &["parent_changed"], Reservations);
     check(join(200, 0, 300), &["unmatched"], Reservations);
+    // The handler's span hangs nowhere: a store or a queue lost it.
+    let lost = |info: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+        join(500, 0, 0)(info, workload);
+        workload.traces = Some(TraceFacts {
+            handler_lost: 480,
+            ..TraceFacts::default()
+        });
+    };
+    check(lost, &["unmatched"], Reservations);
     let (info, mut analysis) = sound();
     let (mut nothing, mut changed) = (info.clone(), info);
     join(1_000, 0, 0)(&mut changed, &mut analysis.workloads[0]);

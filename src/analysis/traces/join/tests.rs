@@ -72,6 +72,25 @@ fn spans_without_a_server_root_have_no_root() {
 }
 
 #[test]
+fn a_handler_below_another_parent_is_not_lost() {
+    let mut trace = TraceMaker::default();
+    let lost = check(
+        trace.internal((3, 9), "SearchTask", (20, 80)),
+        JoinState::NoRoot,
+    );
+    assert!(lost.handler_lost);
+    let mut trace = whole().done();
+    let handler = trace
+        .spans
+        .iter_mut()
+        .find(|span| areas::is_root_name(span));
+    handler.expect("a handler").parent_id = Some(77);
+    // The parent may be another caller of the same trace, so only the request is without a root.
+    let joined = join_of(&trace);
+    assert!(joined.root.is_none() && !joined.handler_lost, "{joined:?}");
+}
+
+#[test]
 fn an_absent_parent_makes_a_request_incomplete() {
     check(
         whole().internal((3, 99), "SearchTask", (20, 80)),

@@ -169,7 +169,7 @@ fn overall(comparison: &Comparison) -> (Icon, &'static str) {
         let words = if all(&["better", "equal"]) {
             "It got better"
         } else {
-            "Some figures got better; of the others these runs can't tell"
+            "Some figures got better; about the others, these runs can't tell"
         };
         (Icon::Better, words)
     } else if any("equal") && all(&["equal"]) {
@@ -235,7 +235,7 @@ fn workload((index, found): (usize, &WorkloadComparison)) -> WorkloadWords {
                 ))
             })
             .collect(),
-        axis: [format!("{:.2}", 1.0 / end), format!("{end:.2}")],
+        axis: [1.0 / end, end].map(|ratio| super::plain(ratio, 2)),
         curves: curves(&found.curves),
         bars: bars(&found.areas),
     }

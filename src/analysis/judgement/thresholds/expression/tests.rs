@@ -270,7 +270,7 @@ fn figures_that_need_the_whole_run_are_no_reason_to_end_it() {
     check("achieved_rate > 90%", Some("not known before"));
     check(
         "response_time.p99.worst(\"10s\") < 20ms",
-        Some("`over` is the window"),
+        Some("already has a window, `over`"),
     );
     check(
         "response_time.p99 < 2 * phase(\"alone\").response_time.p99",

@@ -10,7 +10,7 @@ use crate::{
             run::{Made, RunMaker},
         },
     },
-    record::{MachineUse, Outcome, SocketFigure},
+    record::{LocalServer, MachineUse, Outcome, SocketFigure},
 };
 
 const US: u64 = 1_000;
@@ -410,8 +410,8 @@ fn a_busy_machine_is_not_a_slow_client() {
     let text = advice(&busy);
     assert!(
         text.starts_with(
-            "the client was late; other programs used 1.6 of 2 cores (load average \
-                          4.2), beside Milvus with 0.3"
+            "the client was late; other programs used 1.6 of 2 cores (load average 4.2), beside \
+             Milvus with 0.3"
         ),
         "{text}"
     );
@@ -514,4 +514,56 @@ fn an_event_loop_that_others_held_up_is_not_slow() {
         "{busy:?}"
     );
     assert!(!busy.advice.contains("--threads"), "{busy:?}");
+}
+
+/// What is advised about send lag and about a late event loop, of a thread that used `cpu` of a
+/// core on a machine with these servers.
+fn remedies(cpu: f64, servers: &[&str], plan: serde_json::Value) -> [String; 2] {
+    let mut run = busy(late(run(true, 3 * MS, 2 * MS, MS), 20, 1_500 * US), cpu);
+    let server = |name: &&str| LocalServer {
+        name: (*name).to_owned(),
+        ..LocalServer::default()
+    };
+    run.info.phases[0].machine = Some(MachineUse {
+        servers: servers.iter().map(server).collect(),
+        ..MachineUse::default()
+    });
+    run.info.plan["workloads"] = plan;
+    ["send_lag", "event_loop_lag"].map(|code| {
+        let reasons = analysed(&run).verdict.reasons;
+        let found = reasons.iter().find(|reason| reason.code == code);
+        let advice = &found.expect("a reason").advice;
+        advice.split_once(": ").expect("a remedy").1.to_owned()
+    })
+}
+
+#[test]
+fn a_client_that_is_late_with_idle_threads_beside_milvus_needs_a_machine_not_threads() {
+    let more_threads = [
+        "use more threads (--threads), a lower rate, or another machine",
+        "use more threads (--threads) or another machine",
+    ];
+    let none = || serde_json::json!({});
+    assert_eq!(remedies(0.25, &["Milvus", "Jaeger"], none()), more_threads);
+    let idle = "; more threads (--threads) hardly help, since each used less than a quarter of a \
+                core";
+    let beside = |who: &str| {
+        format!(
+            "{who} on this machine too, so use another machine for the client, or compare server \
+             times, which exclude this wait{idle}"
+        )
+    };
+    let check = |servers: &[&str], expected: String| {
+        assert_eq!(remedies(0.03, servers, none()), [&*expected; 2]);
+    };
+    check(&["Milvus", "Jaeger"], beside("Milvus and Jaeger run"));
+    check(&["Milvus"], beside("Milvus runs"));
+    check(&[], format!("use another machine for the client{idle}"));
+}
+
+#[test]
+fn the_requests_of_a_burst_wait_for_a_thread_that_is_idle_on_average() {
+    let bursts = serde_json::json!({ "w": { "arrivals": { "burst": 100, "every": "1s" } } });
+    let [send_lag, _] = remedies(0.03, &["Milvus"], bursts);
+    assert!(send_lag.starts_with("use more threads"), "{send_lag}");
 }

@@ -1,0 +1,415 @@
+//! `format = "jsonl"`: one JSON object a line, of which one value is the vector.
+//!
+//! Lines are counted once, and the place of every 64th is kept; rows are read from the one before
+//! them. Numbers are read as 64-bit floats, as Python reads them.
+
+use std::{
+    fs::File,
+    os::unix::fs::FileExt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::{Map, Value};
+
+use super::{
+    super::{
+        element::{Element, put_sparse_row},
+        file::Beginning,
+        format::{Asked, DatasetEntry, FileFormat, Format, Role, no_parts},
+        vectors::{Columns, Vectors},
+    },
+    kept::Kept,
+};
+use crate::vector_type::VectorType;
+
+use self::{
+    columns::Table,
+    line::{Vector, vector},
+};
+
+mod columns;
+mod line;
+
+pub(in crate::dataset) const ENTRY: DatasetEntry = DatasetEntry {
+    name: "jsonl",
+    summary: "one JSON object a line; one value of it is the vector, sparse ones as \
+              {\"index\": value}",
+    format: Format::Files(FileFormat {
+        extensions: &["jsonl", "ndjson"],
+        recognises,
+        vectors: open,
+        truth: None,
+        parts: no_parts,
+    }),
+};
+
+/// Keys of `[data.<name>]` that this format takes.
+const KEYS: &[&str] = &["vector", "query_vector", "id"];
+/// Names that a vector has where it is not named.
+const VECTORS: [&str; 6] = [
+    "emb",
+    "vector",
+    "embedding",
+    "vectors",
+    "embeddings",
+    "sparse",
+];
+/// Lines between two whose places are kept.
+const STEP: u64 = 64;
+/// Longest line: a vector of the largest dimension has a tenth of it.
+const LONGEST: usize = 16 << 20;
+/// Bytes of lines that are kept.
+const KEEP: usize = 32 << 20;
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+fn recognises(beginning: &Beginning) -> bool {
+    let head = beginning.head.strip_prefix(BOM).unwrap_or(&beginning.head);
+    let head = head.trim_ascii_start();
+    let Some(rest) = head.strip_prefix(b"{") else {
+        return false;
+    };
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or(head);
+    rest.trim_ascii_start().starts_with(b"\"")
+        && (line.len() == head.len() || serde_json::from_slice::<Map<String, Value>>(line).is_ok())
+}
+
+fn open(asked: &Asked<'_>) -> Result<Arc<dyn Vectors>, String> {
+    let lines = Arc::new(Lines::open(asked.beginning)?);
+    let options = asked.options;
+    let named = match asked.role {
+        Role::Queries => options.query_vector.as_ref().or(options.vector.as_ref()),
+        _ => options.vector.as_ref(),
+    };
+    let first = lines.object(0)?;
+    let name = match named {
+        Some(name) => name.clone(),
+        None => line::find(&first, &VECTORS)?,
+    };
+    let kind = match first.get(&name) {
+        Some(value) => vector(value).map_err(|story| format!("has {story} in {name} of line 1"))?,
+        None => return Err(lacks(&name, 0, &first)),
+    };
+    let mut vectors = Jsonl {
+        values: 0,
+        element: Element::F64,
+        columns: None,
+        id: options.id.clone(),
+        lines,
+        name,
+    };
+    match kind {
+        Vector::Dense(values) if values.is_empty() => {
+            return Err(format!("has an empty vector in {} of line 1", vectors.name));
+        }
+        Vector::Dense(values) => vectors.values = values.len() as u32,
+        Vector::Sparse(_) => {
+            vectors.element = Element::Sparse;
+            vectors.values = vectors.indices()?;
+        }
+    }
+    if asked.role == Role::Base {
+        vectors.columns = Some(Table::of(&vectors.lines, &vectors.name)?);
+    }
+    Ok(Arc::new(vectors))
+}
+
+fn lacks(name: &str, row: u64, object: &Map<String, Value>) -> String {
+    let keys: Vec<&str> = object.keys().take(20).map(String::as_str).collect();
+    format!(
+        "has no key {name:?}, the vector, in line {}: its keys are {}",
+        row + 1,
+        keys.join(", ")
+    )
+}
+
+/// The lines of a file.
+#[derive(Debug)]
+pub(super) struct Lines {
+    file: File,
+    size: u64,
+    rows: u64,
+    /// Where every [`STEP`]th line begins.
+    places: Vec<u64>,
+    /// Lines as they stand there, of the last blocks.
+    kept: Mutex<Kept<u64, Vec<Vec<u8>>>>,
+}
+
+impl<K, B> std::fmt::Debug for Kept<K, B> {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.write_str("Kept")
+    }
+}
+
+impl Lines {
+    /// Counts the lines; those without anything but spaces are none.
+    fn open(beginning: &Beginning) -> Result<Self, String> {
+        let file = beginning.keep()?;
+        let size = beginning.size;
+        let (mut rows, mut places) = (0_u64, Vec::new());
+        let mut buffer = vec![0; 1 << 20];
+        let (mut at, mut start, mut is_blank) = (0_u64, 0_u64, true);
+        if beginning.head.starts_with(BOM) {
+            (at, start) = (BOM.len() as u64, BOM.len() as u64);
+        }
+        let mut end = |start: u64, at: u64, is_blank: bool| {
+            if at - start > LONGEST as u64 {
+                return Err(format!(
+                    "has a line of {} bytes at byte {start}, expected at most {LONGEST}: one \
+                     object a line",
+                    at - start
+                ));
+            }
+            if !is_blank {
+                if rows.is_multiple_of(STEP) {
+                    places.push(start);
+                }
+                rows += 1;
+            }
+            Ok(())
+        };
+        while at < size {
+            let part = &mut buffer[..(size - at).min(1 << 20) as usize];
+            file.read_exact_at(part, at)
+                .map_err(|error| format!("can't be read at byte {at} ({error})"))?;
+            for byte in part.iter() {
+                if *byte == b'\n' {
+                    end(start, at, is_blank)?;
+                    (start, is_blank) = (at + 1, true);
+                } else if !byte.is_ascii_whitespace() {
+                    is_blank = false;
+                }
+                at += 1;
+            }
+        }
+        end(start, size, is_blank)?;
+        if rows == 0 {
+            return Err(format!("has no lines with an object in its {size} bytes"));
+        }
+        Ok(Self {
+            file,
+            size,
+            rows,
+            places,
+            kept: Mutex::new(Kept::new(KEEP)),
+        })
+    }
+
+    /// The lines of a block.
+    fn block(&self, number: u64) -> Result<Arc<Vec<Vec<u8>>>, String> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(block) = kept.get(&number) {
+            return Ok(block);
+        }
+        let start = self.places[number as usize];
+        let end = self
+            .places
+            .get(number as usize + 1)
+            .copied()
+            .unwrap_or(self.size);
+        let mut bytes = vec![0; (end - start) as usize];
+        self.file
+            .read_exact_at(&mut bytes, start)
+            .map_err(|error| format!("can't be read at byte {start} ({error})"))?;
+        let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let lines: Vec<Vec<u8>> = lines
+            .filter(|line| !line.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect();
+        Ok(kept.put(number, lines, bytes.len()))
+    }
+
+    /// Gives every line of `count` rows from row `first` on to `take`.
+    fn each(
+        &self,
+        first: u64,
+        count: u64,
+        mut take: impl FnMut(u64, &[u8]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut row = first;
+        while row < first + count {
+            let block = self.block(row / STEP)?;
+            let within = (row % STEP) as usize;
+            let changed = || "was changed since it was opened".to_owned();
+            let line = block.get(within).ok_or_else(changed)?;
+            take(row, line)?;
+            row += 1;
+        }
+        Ok(())
+    }
+
+    /// The object in a line.
+    pub(super) fn object(&self, row: u64) -> Result<Map<String, Value>, String> {
+        let mut found = Map::new();
+        self.each(row, 1, |row, line| {
+            found = line::object(row, line)?;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    pub(super) fn objects(
+        &self,
+        first: u64,
+        count: u64,
+        mut take: impl FnMut(u64, Map<String, Value>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        self.each(first, count, |row, line| {
+            take(row, line::object(row, line)?)
+        })
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Jsonl {
+    lines: Arc<Lines>,
+    name: String,
+    values: u32,
+    element: Element,
+    columns: Option<Table>,
+    id: Option<String>,
+}
+
+impl Jsonl {
+    /// The vector of each row.
+    fn vectors(
+        &self,
+        first: u64,
+        count: u64,
+        mut take: impl FnMut(u64, Vector) -> Result<(), String>,
+    ) -> Result<(), String> {
+        self.lines.objects(first, count, |row, object| {
+            let value = object.get(&self.name);
+            let value = value.ok_or_else(|| lacks(&self.name, row, &object))?;
+            let told = |story: String| format!("has {story} in {} of line {}", self.name, row + 1);
+            take(row, vector(value).map_err(told)?)
+        })
+    }
+
+    /// One more than the largest index.
+    fn indices(&self) -> Result<u32, String> {
+        let mut most = 0;
+        self.vectors(0, self.lines.rows, |row, vector| match vector {
+            Vector::Sparse(pairs) => {
+                let last = pairs.last().map_or(0, |(index, _)| index.saturating_add(1));
+                most = most.max(last);
+                Ok(())
+            }
+            Vector::Dense(values) if values.is_empty() => Ok(()),
+            Vector::Dense(_) => Err(self.mixed(row, "a list of numbers", "a sparse vector")),
+        })?;
+        Ok(most.max(1))
+    }
+
+    fn mixed(&self, row: u64, found: &str, expected: &str) -> String {
+        let name = &self.name;
+        format!(
+            "has {found} in {name} of line {}, expected {expected} as in line 1",
+            row + 1
+        )
+    }
+}
+
+impl Vectors for Jsonl {
+    fn rows(&self) -> u64 {
+        self.lines.rows
+    }
+
+    fn values(&self) -> u32 {
+        self.values
+    }
+
+    fn element(&self) -> Element {
+        self.element
+    }
+
+    fn read(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), String> {
+        self.vectors(first, count, |row, vector| {
+            match (vector, self.element) {
+                (Vector::Dense(values), Element::F64 | Element::U8) => {
+                    if values.len() != self.values as usize {
+                        return Err(format!(
+                            "has a vector of {} values in line {}, expected {}",
+                            values.len(),
+                            row + 1,
+                            self.values
+                        ));
+                    }
+                    if self.element == Element::F64 {
+                        out.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+                        return Ok(());
+                    }
+                    for value in values {
+                        let byte = value as u8;
+                        if f64::from(byte) != value {
+                            return Err(format!(
+                                "has {value} in the vector of line {}, expected bytes (0 to 255), \
+                                 eight bits each",
+                                row + 1
+                            ));
+                        }
+                        out.push(byte);
+                    }
+                }
+                (Vector::Dense(values), Element::Sparse) if values.is_empty() => {
+                    put_sparse_row(&[], out);
+                }
+                (Vector::Sparse(pairs), Element::Sparse) => {
+                    let bytes = pairs.into_iter().flat_map(|(index, value)| {
+                        let [a, b, c, d] = index.to_le_bytes();
+                        let [e, f, g, h] = value.to_le_bytes();
+                        [a, b, c, d, e, f, g, h]
+                    });
+                    put_sparse_row(&bytes.collect::<Vec<u8>>(), out);
+                }
+                (Vector::Dense(_), _) => {
+                    return Err(self.mixed(row, "a list of numbers", "a sparse vector"));
+                }
+                (Vector::Sparse(_), _) => {
+                    return Err(self.mixed(row, "a sparse vector", "a list of numbers"));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Lists of bytes are bits where these are asked for.
+    fn made_for(&self, vector_type: VectorType) -> Option<Arc<dyn Vectors>> {
+        let is_bits = self.element == Element::F64 && vector_type == VectorType::Binary;
+        is_bits.then(|| {
+            let bits = Self {
+                element: Element::U8,
+                ..self.clone()
+            };
+            Arc::new(bits) as Arc<dyn Vectors>
+        })
+    }
+
+    fn columns(&self) -> Option<&dyn Columns> {
+        self.columns.as_ref().map(|columns| columns as &dyn Columns)
+    }
+
+    fn ids(&self, first: u64, count: u64) -> Result<Option<Vec<i64>>, String> {
+        let Some(name) = &self.id else {
+            return Ok(None);
+        };
+        let mut ids = Vec::with_capacity(count as usize);
+        self.lines.objects(first, count, |row, object| {
+            let id = object.get(name).and_then(Value::as_i64);
+            let missing = || format!("has no whole number in {name} of line {}", row + 1);
+            ids.push(id.ok_or_else(missing)?);
+            Ok(())
+        })?;
+        Ok(Some(ids))
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        KEYS
+    }
+}
+
+#[cfg(test)]
+mod tests;
