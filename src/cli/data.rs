@@ -49,6 +49,9 @@ enum DataCommand {
     Fetch(FetchArguments),
 }
 
+/// End of a message about a path of a scenario.
+const RELATIVE: &str = "; paths are relative to the scenario file";
+
 /// How a file is read.
 #[derive(Debug, Args)]
 struct ReadArguments {
@@ -106,8 +109,9 @@ impl ReadArguments {
                 CliError::new(format!("--{flag} {}", error.message))
             }
             _ => {
-                let message = &error.message;
-                CliError::new(message.strip_prefix("can't be used: ").unwrap_or(message))
+                // What holds for a key of a scenario alone.
+                let message = error.message.replace(RELATIVE, "");
+                CliError::new(message.strip_prefix("can't be used: ").unwrap_or(&message))
             }
         })
     }

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use super::{
     DATASETS, DatasetOptions, Element, Source, Truth,
     format::{Asked, Role, find},
+    formats::mutated,
     put_sparse_row,
     source::Part,
     sparse_rows, truth,
@@ -35,6 +36,9 @@ const READERS: &[Reader] = &[
     ("csr", csr),
     ("ibin", ibin),
     ("sparse", sparse),
+    ("parquet", |case| mutated::run("parquet", case.rest())),
+    ("hdf5", |case| mutated::run("hdf5", case.rest())),
+    ("jsonl", |case| mutated::run("jsonl", case.rest())),
 ];
 
 /// Runs one case of a reader.
@@ -153,6 +157,8 @@ fn open(
         options: &DatasetOptions::default(),
         queries: 0,
         rows: None,
+        base: None,
+        query_vectors: None,
     })?;
     assert!(vectors.rows() > 0 && vectors.values() > 0);
     // Nothing is larger than the file: two bytes a sparse row, which has a place of eight.
@@ -181,6 +187,8 @@ fn neighbours(format: Option<&'static str>, name: &str, queries: u64, bytes: &[u
         options: &DatasetOptions::default(),
         queries,
         rows: Some(1_000),
+        base: None,
+        query_vectors: None,
     });
     match found.and_then(|truth| check_truth(&truth, queries)) {
         Ok(()) => {}

@@ -36,43 +36,42 @@ pub(super) fn inspect(
         let found = table.iter().find(|entry| is_it(&entry.format));
         found.map_or("", |entry| entry.name)
     };
-    match find(Role::Base) {
-        Ok((_, format)) => {
-            let options = DatasetOptions {
-                base: Some(path.to_owned()),
-                ..options.clone()
-            };
-            let (base, queries, truth) = source::open_parts(&options, table)?;
-            let vectors = |part: Option<Part>| part.map(|part| part.vectors);
-            Ok(Inspected {
-                format: name(format),
-                base: vectors(base),
-                queries: vectors(queries),
-                truth,
-            })
-        }
-        Err(no_vectors) => {
-            // What is said of a file that is neither is said of vectors.
-            let (beginning, format) = find(Role::Truth).map_err(|_| no_vectors.clone())?;
-            let neighbours = format.truth.ok_or(no_vectors)?;
-            let asked = Asked {
-                beginning: &beginning,
-                role: Role::Truth,
-                options,
-                queries: ANY_QUERIES,
-                rows: None,
-                base: None,
-                query_vectors: None,
-            };
-            let truth = (neighbours.read)(&asked)
-                .and_then(|truth| truth::check(&truth, None).map(|()| truth))
-                .map_err(|story| OpenError::of_file(Role::Truth.key(), path, &story))?;
-            Ok(Inspected {
-                format: name(format),
-                base: None,
-                queries: None,
-                truth: Some(truth),
-            })
-        }
-    }
+    let vectors = || {
+        let (_, format) = find(Role::Base)?;
+        let options = DatasetOptions {
+            base: Some(path.to_owned()),
+            ..options.clone()
+        };
+        let (base, queries, truth) = source::open_parts(&options, table)?;
+        let vectors = |part: Option<Part>| part.map(|part| part.vectors);
+        Ok(Inspected {
+            format: name(format),
+            base: vectors(base),
+            queries: vectors(queries),
+            truth,
+        })
+    };
+    vectors().or_else(|no_vectors: OpenError| {
+        // What is said of a file that is neither is said of vectors.
+        let (beginning, format) = find(Role::Truth).map_err(|_| no_vectors.clone())?;
+        let neighbours = format.truth.ok_or_else(|| no_vectors.clone())?;
+        let asked = Asked {
+            beginning: &beginning,
+            role: Role::Truth,
+            options,
+            queries: ANY_QUERIES,
+            rows: None,
+            base: None,
+            query_vectors: None,
+        };
+        let truth = (neighbours.read)(&asked)
+            .and_then(|truth| truth::check(&truth, None).map(|()| truth))
+            .map_err(|_| no_vectors)?;
+        Ok(Inspected {
+            format: name(format),
+            base: None,
+            queries: None,
+            truth: Some(truth),
+        })
+    })
 }

@@ -128,6 +128,12 @@ impl ColumnType {
     }
 }
 
+impl fmt::Display for ColumnType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
 /// A column beside the vectors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {

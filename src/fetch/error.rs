@@ -45,17 +45,17 @@ pub enum FetchTrouble {
     #[allow(missing_docs)]
     Redirect { story: String },
     /// The connection can't be had, or broke.
-    #[error(
-        "can't be fetched: {why}; {} is kept, and the next run goes on from there",
-        bytes_words(*bytes)
-    )]
+    #[error("can't be fetched: {why}{}", kept(*bytes))]
     #[allow(missing_docs)]
     Broken { why: String, bytes: u64 },
     /// The HTTP client can't be made.
     #[error("can't be fetched: {0}")]
     Client(String),
     /// The cache can't be written.
-    #[error("can't be kept: {}: {why}; MILVUS_BENCH_CACHE names another cache folder", path.display())]
+    #[error(
+        "can't be kept: {}: {why}; MILVUS_BENCH_CACHE names another cache folder",
+        path.display()
+    )]
     #[allow(missing_docs)]
     File { path: PathBuf, why: String },
     /// The disk has not enough room.
@@ -68,9 +68,11 @@ pub enum FetchTrouble {
     NoRoom { path: PathBuf, missing: u64 },
 }
 
-fn bytes_words(bytes: u64) -> String {
+fn kept(bytes: u64) -> String {
     match bytes {
-        0 => "nothing".to_owned(),
-        bytes => format!("what was received ({bytes} bytes)"),
+        0 => String::new(),
+        bytes => format!(
+            "; what was received ({bytes} bytes) is kept, and the next run goes on from there"
+        ),
     }
 }

@@ -305,7 +305,7 @@ async fn answers_that_are_not_the_file_are_named() {
         ),
         (
             vec![answer("503 Service Unavailable\r\ncontent-length: 0", b"")],
-            "the server answers 503 Service Unavailable; nothing is kept",
+            "can't be fetched: the server answers 503 Service Unavailable",
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();

@@ -37,18 +37,18 @@ fn info_tells_what_is_in_a_file() {
 unit.fbin: fbin
   base        4 rows of 2, float32, 32 B
   norms       1.00 to 1.00, mean 1.00: normalised
-  duplicates  2 rows that equal an earlier row, first in row 2
+  duplicates  2 rows equal to an earlier one, first in row 2
   zero        none
   NaN         none
   infinite    none
-  first row   0.6000000238418579, 0.800000011920929
+  first row   0.6, 0.8
 
 bad.fbin: fbin
   base        3 rows of 2, float32, 24 B
   norms       0.000 to 1.12, mean 0.559: not normalised
   duplicates  none
-  zero        1 rows that have only zeros, first in row 2
-  NaN         1 values, first in row 1
+  zero        1 row with zeros alone, first in row 2
+  NaN         1 value, first in row 1
   infinite    none
   first row   0.5, 1
 ";
@@ -66,7 +66,12 @@ bad.fbin: fbin
 fn info_tells_of_true_neighbours() {
     let truth = vectors("main/truth-l2.ibin");
     let ended = bench().call(&["data", "info", &truth]).exits(0);
-    let words = "truth       20 queries, 20 neighbours each; ids 0 to 199; rising distances";
+    let words = "truth       20 queries, 20 neighbours each; ids 1 to 198; rising distances";
+    assert!(ended.stdout.contains(words), "{}", ended.stdout);
+    // Its rows could be vectors of whole numbers.
+    let truth = vectors("main/truth-fvecs.ivecs");
+    let ended = bench().call(&["data", "info", &truth]).exits(0);
+    let words = "; no distances";
     assert!(ended.stdout.contains(words), "{}", ended.stdout);
     let truth = vectors("main/truth-cosine.ibin");
     let json = bench().call(&["data", "info", "--json", &truth]).exits(0);
@@ -86,7 +91,6 @@ fn info_of_a_folder_has_rows_queries_truth_and_columns() {
         "  base        200 rows of 100, float32",
         "  queries     20 rows of 100, float32",
         "  truth       20 queries, ",
-        "  column      id: int",
     ] {
         assert!(ended.stdout.contains(words), "{words}: {}", ended.stdout);
     }
@@ -99,25 +103,26 @@ fn info_says_what_can_not_be_read() {
     bench
         .call(&["data", "info", "x.bin"])
         .exits(2)
-        .error(&["x.bin", "is in no known format"]);
+        .error(&["x.bin is text"]);
     let wrong = ["data", "info", "x.bin", "--format", "xls"];
     bench
         .call(&wrong)
         .exits(2)
         .error(&["--format is xls", "formats are fbin"]);
     let missing = bench.call(&["data", "info", "missing.fbin"]).exits(2);
-    missing.error(&["missing.fbin can't be opened"]);
+    let error = missing.error(&["missing.fbin can't be opened"]);
+    assert!(!error.contains("scenario"), "{error}");
 }
 
 #[test]
 fn every_format_that_is_written_is_read_again_as_it_was() {
     let bench = bench();
     for (from, formats) in [
-        ("main/base.fbin", &["fvecs", "npy"][..]),
-        ("main/base.u8bin", &["bvecs", "npy", "fbin"]),
-        ("main/base.i8bin", &["npy", "fbin"]),
-        ("main/base.f16bin", &["npy", "fbin"]),
-        ("sparse/base.csr", &["csr"]),
+        ("main/base.fbin", &["fvecs", "npy", "jsonl"][..]),
+        ("main/base.u8bin", &["bvecs", "npy", "jsonl", "fbin"]),
+        ("main/base.i8bin", &["npy", "jsonl", "fbin"]),
+        ("main/base.f16bin", &["npy", "jsonl", "fbin"]),
+        ("sparse/base.csr", &["csr", "jsonl"]),
     ] {
         let from = vectors(from);
         let extension = from.rsplit('.').next().expect("an extension");
@@ -130,8 +135,12 @@ fn every_format_that_is_written_is_read_again_as_it_was() {
             bench
                 .call(&["data", "convert", &there, &back, "--force"])
                 .exits(0);
-            let back = fs::read(bench.path().join(back)).expect("a file");
+            let mut back = fs::read(bench.path().join(back)).expect("a file");
             let from = fs::read(&from).expect("a file");
+            if *format == "jsonl" && extension == "csr" {
+                // JSON lines have no number of columns: it is that of the largest index.
+                back[8..16].copy_from_slice(&from[8..16]);
+            }
             assert!(back == from, "{there} of {extension}");
         }
     }

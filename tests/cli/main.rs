@@ -14,6 +14,7 @@ mod data;
 mod disk;
 mod fetch;
 mod folder;
+mod formats;
 mod init;
 mod joined;
 mod list;

@@ -159,28 +159,35 @@ fn survey_lines(survey: &Survey) -> Vec<(&'static str, String)> {
         String::new()
     };
     let counts = [
-        ("duplicates", survey.duplicates, "equal an earlier row"),
-        ("zero", survey.zeros, "have only zeros"),
+        ("duplicates", survey.duplicates, " equal to an earlier one"),
+        ("zero", survey.zeros, " with zeros alone"),
     ];
     for (label, found, what) in counts {
         let among = if label == "duplicates" { &among } else { "" };
-        lines.push((
-            label,
-            found_words(found, "rows", &format!(" that {what}"), among),
-        ));
+        lines.push((label, found_words(found, "row", what, among)));
     }
-    lines.push(("NaN", found_words(survey.nans, "values", "", "")));
-    lines.push(("infinite", found_words(survey.infinities, "values", "", "")));
+    lines.push(("NaN", found_words(survey.nans, "value", "", "")));
+    lines.push(("infinite", found_words(survey.infinities, "value", "", "")));
     let first = survey
         .first
         .iter()
         .map(|(index, value)| match survey.lengths {
-            Some(_) => format!("{index}: {value}"),
-            None => value.to_string(),
+            Some(_) => format!("{index}: {}", shortest(*value)),
+            None => shortest(*value),
         });
     let first: Vec<String> = first.collect();
     lines.push(("first row", first.join(", ")));
     lines
+}
+
+/// A number of 32 bits as such has less digits.
+fn shortest(value: f64) -> String {
+    let single = value as f32;
+    if f64::from(single) == value {
+        single.to_string()
+    } else {
+        value.to_string()
+    }
 }
 
 fn range_words(range: &Range) -> String {
@@ -193,13 +200,14 @@ fn range_words(range: &Range) -> String {
     )
 }
 
-/// `3 rows that equal an earlier row, the first is row 17`, or `none`.
+/// `3 rows equal to an earlier one, first in row 17`, or `none`.
 fn found_words(found: Found, noun: &str, what: &str, among: &str) -> String {
     match found.first_row {
         None => format!("none{among}"),
         Some(row) => format!(
-            "{} {noun}{what}{among}, first in row {}",
+            "{} {noun}{}{what}{among}, first in row {}",
             units::count(found.count),
+            if found.count == 1 { "" } else { "s" },
             units::count(row)
         ),
     }

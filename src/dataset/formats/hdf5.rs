@@ -17,7 +17,7 @@ use super::super::{
 };
 
 use self::{
-    array::{Array, Hdf5},
+    array::{Array, Hdf5, KEYS, whole},
     sets::Sets,
 };
 
@@ -42,8 +42,6 @@ pub(in crate::dataset) const ENTRY: DatasetEntry = DatasetEntry {
 };
 
 const EXTENSIONS: &[&str] = &["hdf5", "h5"];
-/// Keys of `[data.<name>]` that this format takes.
-const KEYS: &[&str] = &["vector", "query_vector", "neighbors"];
 
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 
@@ -145,22 +143,6 @@ fn read(asked: &Asked<'_>) -> Result<Truth, String> {
         ids: whole(array.element, &bytes),
         distances: Vec::new(),
     })
-}
-
-/// Whole numbers as i64; of those of 64 bits without a sign, the largest become negative.
-fn whole(element: Element, bytes: &[u8]) -> Vec<i64> {
-    let width = element.bytes();
-    let is_signed = matches!(
-        element,
-        Element::I8 | Element::I16 | Element::I32 | Element::I64
-    );
-    let number = |bytes: &[u8]| {
-        let negative = is_signed && bytes.last().is_some_and(|byte| byte & 0x80 != 0);
-        let mut wide = if negative { [0xff; 8] } else { [0; 8] };
-        wide[..width].copy_from_slice(bytes);
-        i64::from_le_bytes(wide)
-    };
-    bytes.chunks_exact(width).map(number).collect()
 }
 
 /// An array of rows.

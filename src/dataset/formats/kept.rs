@@ -1,13 +1,19 @@
 //! Decoded rows that are kept, so that rows which are asked for again, or by chance, are not decoded
 //! each time.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, fmt, sync::Arc};
 
 /// The blocks of rows that were used last, up to a number of bytes; the newest in any case.
 pub(super) struct Kept<K, B> {
     blocks: VecDeque<(K, Arc<B>, usize)>,
     bytes: usize,
     most: usize,
+}
+
+impl<K, B> fmt::Debug for Kept<K, B> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{} bytes are kept", self.bytes)
+    }
 }
 
 impl<K: PartialEq, B> Kept<K, B> {

@@ -13,7 +13,7 @@ mod ibin;
 pub(super) mod jsonl;
 mod kept;
 #[cfg(any(test, fuzzing))]
-mod mutated;
+pub(super) mod mutated;
 pub(super) mod npy;
 pub(super) mod parquet;
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod levels;
 mod pages;
 mod thrift;
 mod truth;
+mod types;
 mod vectors;
 
 pub(in crate::dataset) const ENTRY: DatasetEntry = DatasetEntry {
@@ -48,9 +49,6 @@ pub(in crate::dataset) const ENTRY: DatasetEntry = DatasetEntry {
         parts,
     }),
 };
-
-/// Keys of `[data.<name>]` that this format takes.
-const KEYS: &[&str] = &["files", "vector", "query_vector", "id", "neighbors"];
 
 /// Names that a column of vectors has where it is not named.
 const VECTORS: [&str; 5] = ["emb", "vector", "embedding", "vectors", "embeddings"];
@@ -121,7 +119,7 @@ fn vector_column(files: &Files, asked: Option<&str>) -> Result<(String, Vec<usiz
                     "has no column {}, and not one column of lists alone: `vector` names that of \
                      the vectors; its columns are {}",
                     VECTORS.join(", "),
-                    names(files)
+                    files.names()
                 )
             })?;
             found.to_owned()
@@ -135,22 +133,12 @@ fn vector_column(files: &Files, asked: Option<&str>) -> Result<(String, Vec<usiz
             };
             format!(
                 "has no column {name}{place}, which is to hold the vectors: its columns are {}",
-                names(files)
+                files.names()
             )
         })
     });
     let leaves = leaves.collect::<Result<_, _>>()?;
     Ok((name, leaves))
-}
-
-/// Names of the columns, for messages.
-fn names(files: &Files) -> String {
-    let Some(first) = files.list.first() else {
-        return String::new();
-    };
-    let fields = first.schema().root_schema().get_fields();
-    let names: Vec<&str> = fields.iter().map(|field| field.name()).take(20).collect();
-    names.join(", ")
 }
 
 /// Adds the columns of `scalar_labels.parquet`, whose `id` is that of the rows.

@@ -40,8 +40,13 @@ pub(in crate::operation) fn named_column(
             format!("is {name:?}, but the collection has no data set: give it one (`data`)"),
         );
     };
-    data.column(name)
-        .or_else(|story| refuse(key, format!("is {name:?}, {story}")))
+    let column = data
+        .column(name)
+        .or_else(|story| refuse(key, format!("is {name:?}, {story}")))?;
+    if let ColumnType::Unreadable(why) = column.column_type() {
+        return refuse(key, format!("is {name:?}, which can't be read: {why}"));
+    }
+    Ok(column)
 }
 
 /// The type of field that a column becomes where none is given, and that of its elements.
@@ -51,7 +56,6 @@ pub(super) fn natural(column_type: &ColumnType) -> (ScalarType, Option<ScalarTyp
         ColumnType::Int => ScalarType::Int64,
         ColumnType::Float => ScalarType::Double,
         ColumnType::Text => ScalarType::VarChar,
-        // Refused with what it is: nothing goes with it.
         ColumnType::Json | ColumnType::Unreadable(_) => ScalarType::Json,
         ColumnType::List(element) => {
             return match natural(element) {

@@ -105,6 +105,18 @@ pub(crate) const STACK: &[Case] = &[
         run: scenarios::stages_are_rows_of_their_own,
     },
     Case {
+        name: "scenarios::a_file_of_ann_benchmarks_has_its_recall",
+        run: scenarios::a_file_of_ann_benchmarks_has_its_recall,
+    },
+    Case {
+        name: "scenarios::a_folder_of_vectordbbench_runs_as_it_is",
+        run: scenarios::a_folder_of_vectordbbench_runs_as_it_is,
+    },
+    Case {
+        name: "scenarios::tenants_have_figures_of_their_own",
+        run: scenarios::tenants_have_figures_of_their_own,
+    },
+    Case {
         name: "scenarios::ingest",
         run: scenarios::ingest,
     },

@@ -9,6 +9,7 @@ use crate::servers::Servers;
 
 /// What is run by a case.
 const RUN: &[&str] = &[
+    "ann-benchmarks",
     "churn",
     "first-trace",
     "ingest",
@@ -16,6 +17,8 @@ const RUN: &[&str] = &[
     "search-only",
     "stages",
     "strong-consistency",
+    "tenants",
+    "vectordbbench",
 ];
 
 pub(crate) fn each_has_a_case(_: &Servers) {
@@ -256,4 +259,71 @@ fn areas(run: &Run, phase: &str) -> Vec<(String, f64)> {
         }
     }
     areas
+}
+
+/// Mean recall of a workload in the phase of its name.
+fn recall(run: &Run, name: &str) -> f64 {
+    let recall = run.workload(name, name).recall.as_ref();
+    recall.expect("the truth of the file is known").mean
+}
+
+pub(crate) fn a_file_of_ann_benchmarks_has_its_recall(servers: &Servers) {
+    let levels = ["ef-10", "ef-40", "ef-160", "ef-640"];
+    let short: Vec<String> = levels
+        .iter()
+        .flat_map(|level| {
+            [
+                format!("phases.{level}.warmup=0s"),
+                format!("phases.{level}.duration=1s"),
+            ]
+        })
+        .collect();
+    let short: Vec<&str> = short.iter().map(String::as_str).collect();
+    let run = run(servers, "ann-benchmarks", &short);
+    let found = levels.map(|level| recall(&run, level));
+    // 2,000 rows: ef = 640 looks at a third of them.
+    assert!(found[3] > 0.999, "{found:?}");
+    assert!(found[0] > 0.5 && found[0] <= found[3], "{found:?}");
+    checks::searches_are_matched(&run, 0.95);
+}
+
+pub(crate) fn a_folder_of_vectordbbench_runs_as_it_is(servers: &Servers) {
+    let short = [
+        "phases.serial.warmup=0s",
+        "phases.serial.duration=1s",
+        "phases.concurrent.warmup=0s",
+        "workloads.search.concurrency={ stages = [{ at = 1, for = \"1s\" }, { at = 5, for = \"1s\" }] }",
+    ];
+    let run = run(servers, "vectordbbench", &short);
+    let found = recall(&run, "serial");
+    assert!(found > 0.95, "recall {found}");
+    let rows = run.report.workloads.iter();
+    let stages = rows.filter(|row| row.phase == "concurrent");
+    assert_eq!(stages.count(), 2, "a row for each number of callers");
+    checks::searches_are_matched(&run, 0.95);
+}
+
+pub(crate) fn tenants_have_figures_of_their_own(servers: &Servers) {
+    let short = [
+        "collections.documents.data=noise",
+        "data.noise.rows=2000",
+        "phases.search.warmup=0s",
+        "phases.search.duration=4s",
+    ];
+    let run = run(servers, "tenants", &short);
+    let search = run.workload("search", "search");
+    let classes: Vec<&str> = search
+        .classes
+        .iter()
+        .map(|class| class.class.as_str())
+        .collect();
+    assert_eq!(classes, ["1", "2-10", "11-100", "101+"]);
+    let due: u64 = search.classes.iter().map(|class| class.requests.due).sum();
+    assert_eq!(due, search.requests.due, "every request is in a class");
+    let first = &search.classes[0];
+    assert!(
+        first.requests.ok > 0 && first.requests.failed == 0,
+        "{:?}",
+        first.requests
+    );
 }

@@ -21,12 +21,16 @@ use super::super::{
     kept::Kept,
 };
 
+/// Keys of `[data.<name>]` that this format takes.
+pub(super) const KEYS: &[&str] = &["vector", "query_vector", "neighbors"];
 /// Bytes of rows that are kept of an array in chunks.
 const KEEP: usize = 64 << 20;
 /// Bytes of a block of rows, where chunks are smaller.
 const BLOCK: u64 = 1 << 20;
 /// Largest chunk, which is decompressed as a whole.
 const LARGEST_CHUNK: u64 = 256 << 20;
+/// Most bytes that a byte of a compressed chunk can become.
+const MOST_TIMES: u64 = 1040;
 /// Most chunks: their places are kept in memory, about 100 bytes each.
 const MOST_CHUNKS: u64 = 1_000_000;
 
@@ -190,6 +194,13 @@ impl Hdf5 {
                     "has an array {name} whose values are in other files: copy it with h5repack"
                 ));
             }
+            _ if bytes > self.size.saturating_mul(MOST_TIMES) => {
+                return Err(format!(
+                    "says that its array {name} has {bytes} bytes of values, expected at most \
+                     {MOST_TIMES} times its {} bytes, to which they can be compressed",
+                    self.size
+                ));
+            }
             layout => {
                 let chunk = match layout {
                     Layout::Chunked { chunk_shape, .. } => chunk_shape,
@@ -226,10 +237,11 @@ impl Hdf5 {
             .iter()
             .try_fold(1_u64, |all, size| all.checked_mul(*size));
         let bytes = values.and_then(|values| values.checked_mul(element.bytes() as u64));
-        if bytes.is_none_or(|bytes| bytes > LARGEST_CHUNK) || chunk.contains(&0) {
+        let most = LARGEST_CHUNK.min(self.size.saturating_mul(MOST_TIMES));
+        if bytes.is_none_or(|bytes| bytes > most) || chunk.contains(&0) {
             return Err(format!(
-                "has an array {name} in chunks of {chunk:?} values, expected at most \
-                 {LARGEST_CHUNK} bytes each: write it with smaller chunks (h5repack)"
+                "has an array {name} in chunks of {chunk:?} values, expected at most {most} bytes \
+                 each: write it with smaller chunks (h5repack)"
             ));
         }
         let count = shape
@@ -402,4 +414,20 @@ impl Array {
         }
         Ok(found)
     }
+}
+
+/// Whole numbers as i64; of those of 64 bits without a sign, the largest become negative.
+pub(super) fn whole(element: Element, bytes: &[u8]) -> Vec<i64> {
+    let width = element.bytes();
+    let is_signed = matches!(
+        element,
+        Element::I8 | Element::I16 | Element::I32 | Element::I64
+    );
+    let number = |bytes: &[u8]| {
+        let negative = is_signed && bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+        let mut wide = if negative { [0xff; 8] } else { [0; 8] };
+        wide[..width].copy_from_slice(bytes);
+        i64::from_le_bytes(wide)
+    };
+    bytes.chunks_exact(width).map(number).collect()
 }

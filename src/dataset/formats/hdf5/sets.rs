@@ -3,8 +3,7 @@
 
 use super::{
     super::super::{element::Element, file::check_memory, vectors::Vectors},
-    array::{Array, Hdf5},
-    whole,
+    array::{Array, Hdf5, KEYS, whole},
 };
 
 /// Numbers of 64 bits that are read in one go.
@@ -107,6 +106,6 @@ impl Vectors for Sets {
     }
 
     fn keys(&self) -> &'static [&'static str] {
-        super::KEYS
+        KEYS
     }
 }

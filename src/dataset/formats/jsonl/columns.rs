@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{
     super::super::vectors::{Cell, Column, ColumnType, Columns},
-    Lines,
     line::name,
+    lines::Lines,
 };
 
 /// Lines that the columns are found in.

@@ -23,7 +23,7 @@ use super::{
     file::{Files, OneFile},
     ids::Ids,
     levels::{Levels, Missing, Records, records},
-    vectors::element,
+    types::element,
 };
 
 /// Bytes of cells that are kept for each column.

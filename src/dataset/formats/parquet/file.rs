@@ -234,6 +234,16 @@ impl Files {
         metadata.row_group(group.number).column(leaf)
     }
 
+    /// Names of the columns, for messages.
+    pub(super) fn names(&self) -> String {
+        let Some(first) = self.list.first() else {
+            return String::new();
+        };
+        let fields = first.schema().root_schema().get_fields();
+        let names: Vec<&str> = fields.iter().map(|field| field.name()).take(20).collect();
+        names.join(", ")
+    }
+
     /// A row as messages call it: its number within its file, and which file if there are several.
     pub(super) fn row_name(&self, row: u64) -> String {
         let before = |group: &Group| group.first <= row;

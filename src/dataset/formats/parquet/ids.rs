@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    super::super::vectors::{Cell, Vectors},
+    super::super::vectors::{Cell, ColumnType, Vectors},
     cells::{self, CellsOf},
     column::Column,
     file::Files,
@@ -26,7 +26,6 @@ impl Ids {
     /// # Errors
     /// It is asked for and not there, in words that go on after the name of the file.
     pub(super) fn of(files: &Arc<Files>, asked: Option<&str>) -> Result<Option<Self>, String> {
-        use super::super::super::vectors::ColumnType;
         let name = asked.unwrap_or("id");
         let column = cells::own(files, name);
         match column {

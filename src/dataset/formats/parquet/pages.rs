@@ -13,8 +13,13 @@ use super::{
 
 /// Most bytes of a page after decompression; writers make pages of about 1 MiB.
 const LARGEST_PAGE: i64 = 512 << 20;
-/// Most values of a page that can stand in a few bytes.
-const MOST_VALUES: i64 = 1 << 26;
+/// Most values of a page that can stand in a few bytes: 1 MiB of one bit each. Lists may be as long
+/// as their page, so that all of it is in memory.
+const MOST_VALUES: i64 = 1 << 23;
+/// The same of texts in lists, which take more memory each.
+const MOST_TEXTS: i64 = 1 << 20;
+/// The same where rows are single values, which are read a few at a time.
+const MOST_ROWS: i64 = 1 << 28;
 /// Bytes in which most headers are.
 const USUAL_HEADER: usize = 512;
 
@@ -190,12 +195,15 @@ fn check(
         ));
     }
     let width = width(chunk);
+    let is_flat = chunk.column_descr().max_rep_level() == 0;
     let room = if is_dictionary || (is_plain(header.encoding) && is_full && !is_nullable(chunk)) {
         uncompressed.checked_div(width).unwrap_or(MOST_VALUES)
-    } else if chunk.column_type() == Type::BOOLEAN {
-        MOST_VALUES
+    } else if is_flat {
+        MOST_ROWS
+    } else if chunk.column_type() == Type::BYTE_ARRAY {
+        MOST_TEXTS
     } else {
-        MOST_VALUES.min(i64::from(i32::MAX))
+        MOST_VALUES
     };
     if !(0..=room).contains(&values) {
         return Err(format!(

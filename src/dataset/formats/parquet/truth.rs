@@ -11,7 +11,7 @@ use super::{
     },
     cells,
     file::Files,
-    ids,
+    folder, ids,
 };
 
 /// Names of the column.
@@ -22,8 +22,9 @@ pub(super) fn read(asked: &Asked<'_>) -> Result<Truth, String> {
     let path = &asked.beginning.path;
     let file = match asked.beginning.file {
         Some(_) => path.clone(),
-        None => super::folder::neighbours(path)
-            .ok_or("has no file neighbors.parquet: `truth` names one")?,
+        None => {
+            folder::neighbours(path).ok_or("has no file neighbors.parquet: `truth` names one")?
+        }
     };
     let files = Arc::new(Files::open(path, &[PathBuf::clone(&file)])?);
     let named = asked.options.neighbors.as_deref();
@@ -41,7 +42,7 @@ pub(super) fn read(asked: &Asked<'_>) -> Result<Truth, String> {
                     "has no column {}, the column of true neighbours: `neighbors` names it; its \
                      columns are {}",
                     NAMES.join(" or "),
-                    super::names(&files)
+                    files.names()
                 )
             })?
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use half::f16;
 use parquet::{
-    basic::{ConvertedType, LogicalType, Type},
+    basic::{ConvertedType, Type},
     column::reader::ColumnReader,
     data_type::{AsBytes, ByteArray, FixedLenByteArray},
     schema::types::ColumnDescriptor,
@@ -21,8 +21,11 @@ use super::{
     file::Files,
     ids::Ids,
     levels::{Levels, Missing, Records, records},
+    types::element,
 };
 
+/// Keys of `[data.<name>]` that this format takes.
+const KEYS: &[&str] = &["files", "vector", "query_vector", "id", "neighbors"];
 /// Bytes of vectors that are kept, of the blocks that were read last.
 const KEEP: usize = 64 << 20;
 /// Bytes of a block of vectors.
@@ -143,7 +146,7 @@ impl Vectors for ParquetVectors {
     }
 
     fn keys(&self) -> &'static [&'static str] {
-        super::KEYS
+        KEYS
     }
 }
 
@@ -197,35 +200,6 @@ impl Shape {
 
 fn is_bytes(physical: Type) -> bool {
     matches!(physical, Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY)
-}
-
-/// The type of numbers that a column holds.
-pub(super) fn element(column: &ColumnDescriptor) -> Option<Element> {
-    let logical = column.logical_type_ref();
-    if matches!(logical, Some(LogicalType::Decimal(_)))
-        || column.converted_type() == ConvertedType::DECIMAL
-    {
-        return None;
-    }
-    Some(match (column.physical_type(), column.converted_type()) {
-        (Type::BOOLEAN, _) => Element::Bool,
-        (Type::INT32, ConvertedType::INT_8) => Element::I8,
-        (Type::INT32, ConvertedType::UINT_8) => Element::U8,
-        (Type::INT32, ConvertedType::INT_16) => Element::I16,
-        (Type::INT32, ConvertedType::UINT_16) => Element::U16,
-        (Type::INT32, ConvertedType::UINT_32) => Element::U32,
-        (Type::INT32, _) => Element::I32,
-        (Type::INT64, ConvertedType::UINT_64) => Element::U64,
-        (Type::INT64, _) => Element::I64,
-        (Type::FLOAT, _) => Element::F32,
-        (Type::DOUBLE, _) => Element::F64,
-        (Type::FIXED_LEN_BYTE_ARRAY, _)
-            if logical == Some(&LogicalType::Float16) && column.type_length() == 2 =>
-        {
-            Element::F16
-        }
-        _ => return None,
-    })
 }
 
 /// Decodes vectors into their values, little-endian, row after row.
