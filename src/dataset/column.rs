@@ -37,6 +37,9 @@ impl DataColumn {
                 names.join(", ")
             ));
         };
+        if let ColumnType::Unreadable(why) = &list[number].column_type {
+            return Err(format!("but column {name} of {label} {why}"));
+        }
         let mut column = Self {
             label: label.to_owned(),
             vectors: Arc::clone(vectors),

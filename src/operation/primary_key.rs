@@ -103,8 +103,9 @@ impl KeyOptions {
                 return refuse(
                     "id_values.column",
                     format!(
-                        "is {:?}, whose cells are of type {other}: {rule}",
-                        column.as_ref().map_or("", DataColumn::name)
+                        "is {:?}, whose cells are of type {}: {rule}",
+                        column.as_ref().map_or("", DataColumn::name),
+                        other.name()
                     ),
                 );
             }

@@ -77,9 +77,10 @@ pub(super) fn check_type(column: &DataColumn, field: FieldType) -> Result<(), Op
     refuse(
         "values.column",
         format!(
-            "is {:?}, whose cells are of type {found} and can't become values of type {}: use a \
-             field of type {}, or JSON",
+            "is {:?}, whose cells are of type {} and can't become values of type {}: use a field of \
+             type {}, or JSON",
             column.name(),
+            found.name(),
             field.name(),
             natural(found).0.name()
         ),
@@ -88,6 +89,7 @@ pub(super) fn check_type(column: &DataColumn, field: FieldType) -> Result<(), Op
 
 fn goes(found: &ColumnType, field: FieldType) -> bool {
     match (field.scalar_type, found) {
+        (_, ColumnType::Unreadable(_)) => false,
         (ScalarType::Json, _)
         | (ScalarType::Bool, ColumnType::Bool)
         | (ScalarType::VarChar, ColumnType::Text)

@@ -107,7 +107,7 @@ fn what_a_field_can_not_hold_is_refused_before_the_run() {
     check(
         "type = 'Int64'",
         "title",
-        &["values.column", "\"title\"", "Text", "VarChar"],
+        &["values.column", "\"title\"", "text", "VarChar"],
     );
     check(
         "type = 'Int8'",
