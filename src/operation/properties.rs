@@ -1,9 +1,14 @@
 //! Properties of collections and fields: any of Milvus', as texts; the values of known ones are
 //! checked.
 
+use std::collections::BTreeMap;
+
 use toml::{Table, Value};
 
-use super::{OperationError, fields::Properties, keys::refuse};
+use super::{OperationError, keys::refuse};
+
+/// Properties as the texts that Milvus gets.
+pub(super) type Properties = BTreeMap<String, String>;
 
 /// Properties of a field whose values are known: true or false.
 pub(super) const PROPERTIES: &[&str] = &["mmap.enabled"];

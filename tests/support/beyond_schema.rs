@@ -14,6 +14,7 @@ const BEYOND: &[(&str, &[&str])] = &[
             "which is not a phase of the scenario",
             "which is not a field of collection",
             "which is not a vector field of collection",
+            " for a vector of type ",
             "; Milvus allows one such field",
             "but no field is the partition key",
             "but the collection has no dynamic field",

@@ -3,7 +3,10 @@
 
 use toml::Value;
 
-use super::{FieldType, FieldValue, FieldValues};
+use super::{
+    types::FieldType,
+    values::{FieldValue, FieldValues},
+};
 use crate::{
     dataset::{Cell, ColumnType, DataColumn, DatasetError, Source},
     operation::{OperationError, ScalarField, ScalarType, keys::refuse},

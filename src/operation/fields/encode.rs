@@ -1,6 +1,10 @@
 //! Columns of an insert, as pymilvus encodes them.
 
-use super::{FieldType, FieldValue, FieldValues, cells::Fit};
+use super::{
+    cells::Fit,
+    types::FieldType,
+    values::{FieldValue, FieldValues},
+};
 use crate::{
     dataset::DatasetError,
     milvus::proto::{

@@ -3,8 +3,9 @@
 use toml::{Table, Value};
 
 use super::{
-    FieldType, FieldValue, FieldValues,
     cells::{self, Fit},
+    types::FieldType,
+    values::{FieldValue, FieldValues},
 };
 use crate::{
     dataset::{DataColumn, Source},

@@ -1,8 +1,8 @@
 //! What rows hold: pure functions of the row id, or cells of the data set.
 
 use super::{
-    FieldType,
     cells::{self, Fit},
+    types::FieldType,
 };
 use crate::{
     dataset::{DataColumn, DatasetError},

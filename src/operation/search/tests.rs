@@ -159,7 +159,7 @@ fn what_cannot_work_is_refused_when_it_is_built() {
         check_refused(&ENTRY, context(text, seven_rows(), 7), key, word)
     };
     refused("limit = 0", "limit", "1 to 1000000");
-    refused("limit = 16385", "limit", "16385");
+    refused("limit = 1000001", "limit", "1000001");
     refused("nq = 0", "nq", "1 to 16384");
     refused(
         "params = { ef = 9 }",

@@ -46,7 +46,7 @@ fn a_collection_has_fields_of_every_form() {
 fn fields_that_do_not_fit_are_refused_at_their_key() {
     let two = r#"{ name = "a", type = "Int64", partition_key = true },
         { name = "b", type = "Int64", partition_key = true }"#;
-    refused(&fields(two), &["fields[1].partition_key", "field a"]);
+    refused(&fields(two), &["fields.b.partition_key", "field a"]);
     refused(
         &collection("partitions = 4"),
         &["partitions", "partition_key = true"],
@@ -54,10 +54,10 @@ fn fields_that_do_not_fit_are_refused_at_their_key() {
     let none = r#"{ name = "a", values = { column = "rank" } }"#;
     refused(
         &fields(none),
-        &["fields[0].values.column", "has no columns", "parquet"],
+        &["fields.a.values.column", "has no columns", "parquet"],
     );
     let array = r#"{ name = "a", type = "Array" }"#;
-    refused(&fields(array), &["fields[0].element", "is missing"]);
+    refused(&fields(array), &["fields.a.element", "is missing"]);
     refused(&fields(r#"{ name = "a" }"#), &["has no `type`"]);
 }
 
@@ -127,15 +127,15 @@ fn a_search_names_one_of_several_vector_fields() {
     );
     refused(
         &text.replace("\"image\"", "\"rank\""),
-        &["fields[0]", "another field"],
+        &["fields.rank", "another field"],
     );
     refused(
         &text.replace("\"images\"", "\"imagse\""),
-        &["vectors[0].data", "images"],
+        &["vectors.image.data", "images"],
     );
     refused(
         &text.replace("metric = \"L2\"", "metric = \"HAMMING\""),
-        &["vectors[0].metric"],
+        &["vectors.image.metric"],
     );
 }
 

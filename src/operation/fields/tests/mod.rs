@@ -1,7 +1,7 @@
 mod columns;
 mod wire;
 
-use super::*;
+use super::{types::TYPES, *};
 
 /// `values = { column = "name" }`.
 fn column_of_cells(name: &str) -> Value {

@@ -4,7 +4,7 @@
 use prost::Message;
 use serde_json::Value;
 
-use super::{super::*, column_of_cells};
+use super::{super::*, TYPES, column_of_cells};
 use crate::{
     dataset::{Cell, ColumnType, Source, testing::Table as Columns},
     milvus::proto::CreateCollectionRequest,
