@@ -293,7 +293,7 @@ fn json_text(text: String) -> Result<FieldValue, Unfit> {
     match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
         Ok(_) => Ok(FieldValue::Text(text)),
         Err(error) => unfit(
-            format!("a text that is no JSON ({error})"),
+            format!("a text that is not JSON ({error})"),
             "a JSON field needs JSON texts",
         ),
     }

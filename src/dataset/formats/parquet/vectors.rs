@@ -192,7 +192,7 @@ impl Shape {
                 return refuse(&format!("single values ({})", element.name()));
             }
             (None, _) if column.physical_type() == Type::BYTE_ARRAY => return refuse("texts"),
-            (None, _) => return refuse("values that are no numbers"),
+            (None, _) => return refuse("values that are not numbers"),
         };
         Ok(Self { element, levels })
     }
