@@ -80,8 +80,8 @@ pub(super) fn check_type(column: &DataColumn, field: FieldType) -> Result<(), Op
     refuse(
         "values.column",
         format!(
-            "is {:?}, whose cells are of type {} and can't become values of type {}: use a field of \
-             type {}, or JSON",
+            "is {:?}, whose cells are of type {} and can't become values of type {}: use a field \
+             of type {}, or JSON",
             column.name(),
             found.name(),
             field.name(),

@@ -265,7 +265,7 @@ impl Values {
             return fault(row, format!("{story} in {{row}}, expected {width} numbers"));
         }
         let is_even = width > 0
-            && found.repetition.len() % width == 0
+            && found.repetition.len().is_multiple_of(width)
             && found
                 .repetition
                 .chunks_exact(width)
