@@ -1,6 +1,7 @@
 //! The cases, one file per matter.
 
 mod churn;
+mod columns;
 mod commands;
 mod embedded;
 mod export;
@@ -155,6 +156,10 @@ pub(crate) const STACK: &[Case] = &[
     Case {
         name: "types::binary_vectors_on_milvus_2_3_5_are_found_by_every_metric_and_index",
         run: types::binary_vectors_on_milvus_2_3_5_are_found_by_every_metric_and_index,
+    },
+    Case {
+        name: "columns::keys_and_fields_of_a_file_are_those_of_milvus",
+        run: columns::keys_and_fields_of_a_file_are_those_of_milvus,
     },
     Case {
         name: "types::what_milvus_2_3_5_lacks_is_refused_before_anything_is_written",

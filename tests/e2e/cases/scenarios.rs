@@ -292,15 +292,22 @@ pub(crate) fn a_folder_of_vectordbbench_runs_as_it_is(servers: &Servers) {
         "phases.serial.warmup=0s",
         "phases.serial.duration=1s",
         "phases.concurrent.warmup=0s",
+        "workloads.serial.params={ ef = 1000 }",
         "workloads.search.concurrency={ stages = [{ at = 1, for = \"1s\" }, \
          { at = 5, for = \"1s\" }] }",
     ];
     let run = run(servers, "vectordbbench", &short);
+    // Of 2,000 rows: half of them are looked at.
     let found = recall(&run, "serial");
-    assert!(found > 0.95, "recall {found}");
+    assert!(found > 0.999, "recall {found}");
     let rows = run.report.workloads.iter();
-    let stages = rows.filter(|row| row.phase == "concurrent");
-    assert_eq!(stages.count(), 2, "a row for each number of callers");
+    let stages: Vec<f64> = rows
+        .filter(|row| row.phase == "concurrent")
+        .filter_map(|row| Some(row.recall.as_ref()?.mean))
+        .collect();
+    assert_eq!(stages.len(), 2, "a row for each number of callers");
+    // 100 neighbours with ef = 100: 0.93 on Milvus 2.3.5.
+    assert!(stages.iter().all(|mean| *mean > 0.85), "{stages:?}");
     checks::searches_are_matched(&run, 0.95);
 }
 
