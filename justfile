@@ -41,15 +41,17 @@ fuzz seconds="60":
     #!/usr/bin/env bash
     set -euo pipefail
     folder={{ quote(cargo_target / "fuzz") }}
-    # Without a sanitizer, which would need a nightly compiler: there is no `unsafe` to find faults of.
+    # Without a sanitizer, which would need a nightly compiler: there is no `unsafe` to find faults
+    # of.
     export CARGO_TARGET_DIR="$folder"
     cargo fuzz build --sanitizer none
     for target in $(cargo fuzz list); do
-        # What was found before is tried first, and left for the next time; a failure names its case.
+        # What was found before is tried first, and left for the next time; a failure names its
+        # case.
         mkdir -p "$folder/corpus/$target"
-        cargo fuzz run --sanitizer none "$target" "$folder/corpus/$target" -- -max_total_time={{ seconds }} \
-            -max_len=1024 -malloc_limit_mb=64 -artifact_prefix="$folder/$target-" -verbosity=0 \
-            -print_final_stats=1
+        cargo fuzz run --sanitizer none "$target" "$folder/corpus/$target" -- \
+            -max_total_time={{ seconds }} -max_len=1024 -malloc_limit_mb=64 \
+            -artifact_prefix="$folder/$target-" -verbosity=0 -print_final_stats=1
     done
 
 # inputs of public reports against real servers, or the rows whose names have one of the words

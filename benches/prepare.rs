@@ -80,6 +80,7 @@ fn operation(name: &str, keys: &str, dataset: &Arc<dyn Dataset>) -> Arc<dyn Oper
         truth_fails: None,
         reused: false,
         keep_ids: false,
+        values: None,
         keys: keys.parse().expect("keys"),
     };
     let entry = OPERATIONS

@@ -32,9 +32,10 @@
 //!
 //! The order is that of one run: [`scenario`] (the TOML as written, by the rows of [`keys`])
 //! becomes a [`plan`] (every check and default), whose [`operation`]s build requests from
-//! [`dataset`]s, whose files [`fetch`] brings where they are at an address; [`load`] sends them when the [`pacer`] says so through [`milvus`], with ids of
-//! [`telemetry`]; [`record`] keeps every request in the run folder; [`spans`] fetches what the
-//! server recorded; [`analysis`] joins spans and breaks latency down; [`report`] renders.
+//! [`dataset`]s, whose files [`fetch`] brings where they are at an address; [`load`] sends them
+//! when the [`pacer`] says so through [`milvus`], with ids of [`telemetry`]; [`record`] keeps every
+//! request in the run folder; [`spans`] fetches what the server recorded; [`analysis`] joins spans
+//! and breaks latency down; [`report`] renders.
 //! [`runner`] does all of it in this order, [`cli`] is the command line around it. [`stack`] runs
 //! Milvus and Jaeger locally, [`doctor`] checks the chain between them, [`null_milvus`] answers
 //! without work, so that `calibrate` can measure the program itself. [`tls`], [`not_grpc`],

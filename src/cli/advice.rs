@@ -24,6 +24,9 @@ const FOR_OTHERS: &[(&str, &str)] = &[
     ),
     ("src/analysis/testing/", "made-up runs of tests"),
     ("src/analysis/scale.rs", "made-up traces of tests"),
+    ("src/dataset/formats/mutated.rs", "files of tests"),
+    ("src/dataset/formats/small.rs", "files of tests"),
+    ("src/dataset/testing.rs", "columns of tests"),
     ("src/report/sample", "made-up analyses of tests"),
     (
         "src/calibrate/null.rs",
@@ -34,15 +37,13 @@ const FOR_OTHERS: &[(&str, &str)] = &[
 /// Flags of other programs that advice names.
 const FOREIGN_FLAGS: &[(&str, &str)] = &[
     ("--release", "cargo"),
-    ("--features", "cargo"),
     ("--query.base-path", "Jaeger"),
     ("--query.max-clock-skew-adjustment", "Jaeger"),
 ];
 
 /// Words after the program's name that are no command: it is the subject of a sentence.
 const PROSE: &[&str] = &[
-    "searches", "has", "sends", "receives", "created", "works", "that", "received", "is", "at",
-    "with", "did",
+    "has", "sends", "receives", "created", "works", "that", "received", "is", "at", "did",
 ];
 
 /// Keys of other programs and formats that advice names.
@@ -60,7 +61,12 @@ const FOREIGN_KEYS: &[(&str, &str)] = &[
     ("search_list", "a parameter of Milvus"),
     ("M", "a parameter of Milvus"),
     ("efConstruction", "a parameter of Milvus"),
+    ("drop_ratio_search", "a parameter of Milvus"),
+    ("query_mode", "a property of Milvus"),
+    ("color", "a name of the user"),
     ("choice", "a form of `values`"),
+    ("column", "a form of `values`"),
+    ("columns", "a form of `values`"),
     ("weights", "a form of `values`"),
     ("uniform", "a form of `values`"),
     ("constant", "a form of `values`"),
@@ -70,6 +76,7 @@ const FOREIGN_KEYS: &[(&str, &str)] = &[
 /// Files that are other programs', or made up as an example.
 const FOREIGN_FILES: &[(&str, &str)] = &[
     ("milvus.yaml", "Milvus"),
+    ("scalar_labels.parquet", "VectorDBBench"),
     ("user.yaml", "Milvus"),
     ("values.yaml", "Helm"),
     ("scenario.toml", "an example"),

@@ -2,6 +2,7 @@
 
 mod convert;
 mod info;
+mod read;
 
 use std::path::PathBuf;
 
@@ -15,11 +16,7 @@ use super::{
     progress::Progress,
     scenario::{Read, ScenarioArguments},
 };
-use crate::{
-    dataset::{DATASETS, DatasetOptions, Inspected, RemoteFile, inspect},
-    plan::Checked,
-    report::clean,
-};
+use crate::{dataset::RemoteFile, plan::Checked, report::clean};
 
 /// Arguments of `data`.
 #[derive(Debug, Args)]
@@ -47,74 +44,6 @@ enum DataCommand {
     /// interruption is kept, and the next try goes on from there. `run` does the same by itself.
     /// Proxies of the environment are used (HTTPS_PROXY), and the CA certificates of SSL_CERT_FILE.
     Fetch(FetchArguments),
-}
-
-/// End of a message about a path of a scenario.
-const RELATIVE: &str = "; paths are relative to the scenario file";
-
-/// How a file is read.
-#[derive(Debug, Args)]
-struct ReadArguments {
-    /// Format of the file; default: found by its content
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<String>,
-    /// Column or array of the vectors, in a file that names such
-    #[arg(long, value_name = "NAME")]
-    vector: Option<String>,
-    /// The same of the query vectors
-    #[arg(long, value_name = "NAME")]
-    query_vector: Option<String>,
-    /// Column of the ids by which the truth names rows
-    #[arg(long, value_name = "NAME")]
-    id: Option<String>,
-    /// Column or array of the true neighbours
-    #[arg(long, value_name = "NAME")]
-    neighbors: Option<String>,
-    /// Files of a folder that have the rows: the beginning of their names, or names with commas
-    #[arg(long = "files", value_name = "NAMES")]
-    parts: Option<String>,
-}
-
-impl ReadArguments {
-    /// Options of a data set for the file at `path`.
-    fn options(&self, path: &std::path::Path) -> Result<DatasetOptions, CliError> {
-        let known = || DATASETS.iter().map(|entry| entry.name);
-        let format = self.format.as_ref().map(|name| name.to_ascii_lowercase());
-        if let Some(name) = &format
-            && !known().any(|known| known == name)
-        {
-            return Err(CliError::new(format!(
-                "--format is {name}, which is not a format of data sets; formats are {}",
-                known().collect::<Vec<_>>().join(", ")
-            )));
-        }
-        Ok(DatasetOptions {
-            name: path.display().to_string(),
-            format,
-            vector: self.vector.clone(),
-            query_vector: self.query_vector.clone(),
-            id: self.id.clone(),
-            neighbors: self.neighbors.clone(),
-            files: self.parts.clone(),
-            ..DatasetOptions::default()
-        })
-    }
-
-    /// Opens the file or folder at `path`.
-    fn inspect(&self, path: &std::path::Path) -> Result<Inspected, CliError> {
-        inspect(path, &self.options(path)?).map_err(|error| match error.key {
-            // The message goes on after a key, which is a flag here.
-            "vector" | "query_vector" | "id" | "neighbors" | "files" => {
-                let flag = error.key.replace('_', "-");
-                CliError::new(format!("--{flag} {}", error.message))
-            }
-            _ => {
-                // What holds for a key of a scenario alone.
-                let message = error.message.replace(RELATIVE, "");
-                CliError::new(message.strip_prefix("can't be used: ").unwrap_or(&message))
-            }
-        })
-    }
 }
 
 /// Arguments of `data fetch`.

@@ -1,7 +1,7 @@
 //! Files of data sets that are at an address, fetched once into a folder of the cache.
 //!
 //! A file has its name there only when it is whole and its sum was found right. Until then it is a
-//! part ([`part`]) that one process at a time goes on with, in this run or in a later one. What the
+//! part (`part`) that one process at a time goes on with, in this run or in a later one. What the
 //! address says of the file as it was begun stands beside the part, so that no file is put together
 //! of two.
 

@@ -91,7 +91,7 @@ impl Values {
                 _ => format!("it has: {}", names.join(", ")),
             };
             let message = format!(
-                "is {by:?}, which is no name of `values`{}; {has}",
+                "is {by:?}, which is not a name of `values`{}; {has}",
                 near.unwrap_or_default()
             );
             return Ok(refuse("split.by", message)?);

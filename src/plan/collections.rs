@@ -434,8 +434,8 @@ impl Builder<'_> {
         });
         let fields = each(fields);
         let (fields, _, ()) = all((fields, vectors, differ))?;
-        one_at_most(&list, &fields, "partition_key", |field| field.partition_key)?;
-        one_at_most(&list, &fields, "clustering_key", |field| {
+        one_at_most(list, &fields, "partition_key", |field| field.partition_key)?;
+        one_at_most(list, &fields, "clustering_key", |field| {
             field.clustering_key
         })?;
         Ok(fields)

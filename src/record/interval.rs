@@ -35,7 +35,8 @@ pub struct Interval {
     pub(super) home: Option<SyncSender<Interval>>,
 }
 
-/// Histograms of the requests of one stream, or of one of its classes, that ended in one way, by the place in [`Figure::ALL`].
+/// Histograms of the requests of one stream, or of one of its classes, that ended in one way, by
+/// the place in [`Figure::ALL`].
 #[derive(Debug)]
 pub(super) struct OutcomeHistograms {
     pub(super) stream: StreamId,

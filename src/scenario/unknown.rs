@@ -7,8 +7,6 @@ pub(super) const NOT_BUILT: &[(&str, &str)] = &[
     ("milvus", "retries"),
     ("tracing.spans", "headers_command"),
     ("tracing.spans", "forward"),
-    ("collections.<name>", "num_partitions"),
-    ("collections.<name>", "properties"),
     ("workloads.<name>", "retries"),
     ("workloads.<name>", "cleanup"),
 ];

@@ -220,7 +220,8 @@ messages! {
     ValueField = schema::ValueField { data }
     FieldSchema = schema::FieldSchema {
         field_id name is_primary_key description data_type type_params index_params auto_id
-        element_type default_value is_dynamic is_partition_key is_clustering_key nullable is_function_output
+        element_type default_value is_dynamic is_partition_key is_clustering_key nullable
+        is_function_output
     }
     CollectionSchema = schema::CollectionSchema {
         name description auto_id fields enable_dynamic_field properties

@@ -288,6 +288,9 @@ fn the_scenarios_of_the_documents_can_be_run() {
         ("vectors/main/query.npy", "queries.npy"),
         ("vectors/main/query.npy", "questions.npy"),
         ("vectors/main/truth-fvecs.ivecs", "neighbors.ivecs"),
+        ("vectors/main/base-bits.u8bin", "base-bits.u8bin"),
+        ("vectors/main/query-bits.u8bin", "query-bits.u8bin"),
+        ("vectors/main/truth-bits-hamming.ibin", "truth-hamming.ibin"),
     ] {
         let file = root().join("tests/data").join(file);
         fs::copy(file, folder.path().join(name)).expect("a scratch file");

@@ -29,10 +29,27 @@ const FOLDERS: [&str; 11] = [
 const FOREIGN_OPTIONS: [&str; 3] = ["--release", "--url", "--dump-dom"];
 
 /// Names of other programs.
-const FOREIGN_NAMES: [&str; 3] = ["wait_for_ready", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+const FOREIGN_NAMES: [&str; 4] = [
+    "wait_for_ready",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NO_PROXY",
+];
 
 /// Parameters of indexes, which are Milvus'.
 const PARAMETERS: [&str; 4] = ["ef", "M", "efConstruction", "nprobe"];
+
+/// Forms of the values of a field, and a property of Milvus.
+const VALUE_FORMS: [&str; 8] = [
+    "constant",
+    "text",
+    "column",
+    "columns",
+    "length",
+    "nulls",
+    "query_mode",
+    "mmap.enabled",
+];
 
 /// The document about other programs.
 const BENCHES: &str = "benches/README.md";
@@ -253,7 +270,7 @@ fn key_fault(code: &str, keys: &BTreeSet<String>, tables: &BTreeSet<String>) -> 
     }
     let (key, _) = code.split_once(" = ").filter(|_| !code.starts_with('#'))?;
     let key = key.rsplit(['.', ' ']).next().unwrap_or_default();
-    let is_known = keys.contains(key) || PARAMETERS.contains(&key);
+    let is_known = keys.contains(key) || PARAMETERS.contains(&key) || VALUE_FORMS.contains(&key);
     (is_name(key) && !is_known).then(|| format!("{key} is no key of a scenario"))
 }
 

@@ -56,7 +56,7 @@ const BEYOND: &[(&str, &[&str])] = &[
             "more than `mean`",
             ", but the stages of `",
             " is for workloads without stages",
-            "which is no name of `values`",
+            "which is not a name of `values`",
             "is drawn and in no request",
             "but stands for the field",
             "expected [lowest, highest]",

@@ -14,7 +14,7 @@ use super::{
         output::say,
         progress::Progress,
     },
-    ReadArguments,
+    read::ReadArguments,
 };
 use crate::{
     dataset::{Selection, WRITTEN, WriteError, WrittenFormat, write},

@@ -13,7 +13,7 @@ use super::{
         progress::Progress,
         terminal::broken,
     },
-    ReadArguments,
+    read::ReadArguments,
 };
 use crate::{
     dataset::{

@@ -1,8 +1,8 @@
 //! `format = "csr"`: sparse files of the big-ann-benchmarks.
 //!
-//! i64 rows, i64 columns, i64 pairs; i64 places[rows + 1], where the pairs of each row begin and
-//! the last one ends; i32 indices[pairs]; f32 values[pairs]; everything little-endian. The indices
-//! of a row come in any order, as SciPy may leave them, and are sorted when they are read.
+//! i64 rows, i64 columns, i64 pairs; `i64 places[rows + 1]`, where the pairs of each row begin and
+//! the last one ends; `i32 indices[pairs]`; `f32 values[pairs]`; everything little-endian. The
+//! indices of a row come in any order, as SciPy may leave them, and are sorted when they are read.
 
 use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
 

@@ -54,7 +54,7 @@ impl Generator {
         };
         let mut indices = BTreeSet::new();
         for _ in 0..count {
-            let from_centre = !centre.is_empty() && rng.next_u32() % 4 > 0;
+            let from_centre = !centre.is_empty() && !rng.next_u32().is_multiple_of(4);
             let index = if from_centre {
                 centre[rng.next_u32() as usize % centre.len()]
             } else {

@@ -80,8 +80,8 @@ pub(super) fn check_type(column: &DataColumn, field: FieldType) -> Result<(), Op
     refuse(
         "values.column",
         format!(
-            "is {:?}, whose cells are of type {} and can't become values of type {}: use a field of \
-             type {}, or JSON",
+            "is {:?}, whose cells are of type {} and can't become values of type {}: use a field \
+             of type {}, or JSON",
             column.name(),
             found.name(),
             field.name(),
@@ -293,7 +293,7 @@ fn json_text(text: String) -> Result<FieldValue, Unfit> {
     match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
         Ok(_) => Ok(FieldValue::Text(text)),
         Err(error) => unfit(
-            format!("a text that is no JSON ({error})"),
+            format!("a text that is not JSON ({error})"),
             "a JSON field needs JSON texts",
         ),
     }

@@ -67,7 +67,7 @@ fn column_of(
 /// The column of the dynamic field.
 ///
 /// # Errors
-/// As [`column`].
+/// As [`column()`].
 pub(in crate::operation) fn dynamic_column(
     values: &FieldValues,
     first: u64,

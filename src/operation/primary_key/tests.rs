@@ -193,7 +193,8 @@ proptest! {
         seed: u64,
         near: bool,
     ) {
-        let keys: BTreeSet<i64> = keys.into_iter().map(|key| if near { key >> 40 } else { key }).collect();
+        let nearer = |key| if near { key >> 40 } else { key };
+        let keys: BTreeSet<i64> = keys.into_iter().map(nearer).collect();
         let mut keys: Vec<i64> = keys.into_iter().collect();
         keys.sort_by_key(|key| crate::operation::draw::mix(seed ^ *key as u64));
         let key = numbers(&keys);

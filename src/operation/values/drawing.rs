@@ -307,7 +307,8 @@ fn no_value(unknown: &str, names: &[&str]) -> String {
     let near =
         nearest(unknown, names.iter().copied()).map(|near| format!(", did you mean {{{near}}}"));
     format!(
-        "holds {{{unknown}}}, which is no name of `values`{}; it has: {}; a brace is written {{{{",
+        "holds {{{unknown}}}, which is not a name of `values`{}; it has: {}; a brace is written \
+         {{{{",
         near.unwrap_or_default(),
         names.join(", ")
     )

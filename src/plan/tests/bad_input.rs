@@ -280,11 +280,6 @@ fn keys_that_are_not_built_say_so() {
         &["`milvus.retries` is not implemented yet"],
     );
     check_with(
-        "initial_rows",
-        "num_partitions = 4\ninitial_rows",
-        &["not implemented yet"],
-    );
-    check_with(
         "duration = \"10s\"",
         "until = \"indexed\"",
         &["not implemented yet"],
@@ -353,8 +348,8 @@ fn unknown_names_are_answered_with_those_of_the_table() {
     );
     check_with(
         "\"random\"",
-        "\"hdf5\"",
-        &["`data.noise.format` is \"hdf5\"", "fbin, random"],
+        "\"zarr\"",
+        &["`data.noise.format` is \"zarr\"", "fbin"],
     );
     check_with(
         "\"HNSW\"",

@@ -107,8 +107,8 @@ fn a_search_names_one_of_several_vector_fields() {
     let data = "[data.noise]";
     let images =
         "[data.images]\nformat = \"random\"\nrows = 7\ndim = 4\nqueries = 3\n\n[data.noise]";
-    let more = "vectors = [{ name = \"image\", data = \"images\", metric = \"L2\", index = { type = \
-                \"FLAT\" } }]";
+    let more = "vectors = [{ name = \"image\", data = \"images\", metric = \"L2\", \
+                index = { type = \"FLAT\" } }]";
     let text = collection(more).replace(data, images);
     let plan = good(&text.replace("rate = 200", "rate = 200\nvector_field = \"image\""));
     let shape = &plan.collections[0].shape;

@@ -40,7 +40,7 @@ fn mistakes_stand_at_their_key() {
     refused(
         &text("values = { m = { uniform = [0, 9] } }"),
         &[
-            "`workloads.search.filter` holds {n}, which is no name of `values`",
+            "`workloads.search.filter` holds {n}, which is not a name of `values`",
             "it has: m",
         ],
     );
@@ -66,7 +66,7 @@ fn mistakes_stand_at_their_key() {
     );
     refused(
         &text(&format!("{n}\nsplit = {{ by = \"m\" }}")),
-        &["`workloads.search.split.by` is \"m\", which is no name of `values`"],
+        &["`workloads.search.split.by` is \"m\", which is not a name of `values`"],
     );
     refused(
         &text("split = { by = \"n\" }"),

@@ -141,13 +141,7 @@ impl Hdf5 {
     }
 
     fn opened_array(&self, name: &str, dataset: Dataset) -> Result<Array, String> {
-        let told = |error: hdf5_pure::Error| match &error {
-            hdf5_pure::Error::Format(FormatError::InvalidLayoutVersion(version)) => format!(
-                "has an array {name} with version {version} of the data layout, expected 1 to 4: \
-                 write it with libver=\"v110\" in h5py"
-            ),
-            _ => format!("has an array {name} that can't be read ({})", story(&error)),
-        };
+        let told = |error| array_story(name, &error);
         let kind = dataset.datatype().map_err(told)?;
         let (element, is_swapped) = element(&kind).ok_or_else(|| {
             let found = dataset.dtype().map_or_else(
@@ -166,42 +160,10 @@ impl Hdf5 {
         })?;
         let rows = shape.first().copied().unwrap_or(1);
         let row = bytes.checked_div(rows).unwrap_or(0);
-        let storage = match dataset.layout().map_err(told)? {
-            Layout::Contiguous {
-                address: Some(address),
-                size,
-            } => {
-                let end = address.checked_add(size.max(bytes));
-                if size < bytes || end.is_none_or(|end| end > self.size) {
-                    return Err(format!(
-                        "says that its array {name} has {bytes} bytes of values at byte {address}, \
-                         expected them within its {} bytes: it is truncated or damaged",
-                        self.size
-                    ));
-                }
-                Storage::Plain {
-                    file: Arc::clone(&self.raw),
-                    address,
-                }
-            }
-            Layout::Contiguous { address: None, .. } if bytes > 0 => {
-                return Err(format!(
-                    "has an array {name} whose values were never written"
-                ));
-            }
-            Layout::Virtual => {
-                return Err(format!(
-                    "has an array {name} whose values are in other files: copy it with h5repack"
-                ));
-            }
-            _ if bytes > self.size.saturating_mul(MOST_TIMES) => {
-                return Err(format!(
-                    "says that its array {name} has {bytes} bytes of values, expected at most \
-                     {MOST_TIMES} times its {} bytes, to which they can be compressed",
-                    self.size
-                ));
-            }
-            layout => {
+        let layout = dataset.layout().map_err(told)?;
+        let storage = match self.plain(name, &layout, bytes)? {
+            Some(storage) => storage,
+            None => {
                 let chunk = match layout {
                     Layout::Chunked { chunk_shape, .. } => chunk_shape,
                     _ => shape.clone(),
@@ -223,6 +185,44 @@ impl Hdf5 {
             row,
             storage,
         })
+    }
+
+    /// Where the values stand one after another; None where they must be read in chunks.
+    ///
+    /// # Errors
+    /// They are not in the file.
+    fn plain(&self, name: &str, layout: &Layout, bytes: u64) -> Result<Option<Storage>, String> {
+        match *layout {
+            Layout::Contiguous {
+                address: Some(address),
+                size,
+            } => {
+                let end = address.checked_add(size.max(bytes));
+                if size < bytes || end.is_none_or(|end| end > self.size) {
+                    return Err(format!(
+                        "says that its array {name} has {bytes} bytes of values at byte {address}, \
+                         expected them within its {} bytes: it is truncated or damaged",
+                        self.size
+                    ));
+                }
+                Ok(Some(Storage::Plain {
+                    file: Arc::clone(&self.raw),
+                    address,
+                }))
+            }
+            Layout::Contiguous { address: None, .. } if bytes > 0 => Err(format!(
+                "has an array {name} whose values were never written"
+            )),
+            Layout::Virtual => Err(format!(
+                "has an array {name} whose values are in other files: copy it with h5repack"
+            )),
+            _ if bytes > self.size.saturating_mul(MOST_TIMES) => Err(format!(
+                "says that its array {name} has {bytes} bytes of values, expected at most \
+                 {MOST_TIMES} times its {} bytes, to which they can be compressed",
+                self.size
+            )),
+            _ => Ok(None),
+        }
     }
 
     /// Rows of a chunk, where number and size of the chunks can be handled.
@@ -258,6 +258,17 @@ impl Hdf5 {
             ));
         }
         Ok(chunk.first().copied().unwrap_or(1))
+    }
+}
+
+/// Why an array can't be used, in words that go on after the name of the file.
+fn array_story(name: &str, error: &hdf5_pure::Error) -> String {
+    match error {
+        hdf5_pure::Error::Format(FormatError::InvalidLayoutVersion(version)) => format!(
+            "has an array {name} with version {version} of the data layout, expected 1 to 4: write \
+             it with libver=\"v110\" in h5py"
+        ),
+        _ => format!("has an array {name} that can't be read ({})", story(error)),
     }
 }
 

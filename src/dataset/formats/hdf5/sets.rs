@@ -28,7 +28,9 @@ impl Sets {
     pub(super) fn open(file: &Hdf5, name: &str, members: Array) -> Result<Self, String> {
         let sizes = file.array("vector", &format!("size_{name}"))?;
         let [rows] = sizes.shape[..] else {
-            return Err(format!("has an array size_{name} that is no list of sizes"));
+            return Err(format!(
+                "has an array size_{name} that is not a list of sizes"
+            ));
         };
         check_memory(u128::from(rows) * 8)?;
         let mut bytes = Vec::new();

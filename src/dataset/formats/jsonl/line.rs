@@ -23,7 +23,7 @@ pub(super) fn object(row: u64, line: &[u8]) -> Result<Map<String, Value>, String
                 Some((cause, column)) => (cause.to_owned(), format!(", byte {column}")),
                 None => (cause, String::new()),
             };
-            format!("is no JSON in line {}{place} ({cause})", row + 1)
+            format!("is not JSON in line {}{place} ({cause})", row + 1)
         })
     })?;
     match read {
@@ -79,7 +79,7 @@ pub(super) fn vector(value: &Value) -> Result<Vector, String> {
         other => return refuse(name(other).to_owned()),
     };
     let Some(pairs) = pairs else {
-        return refuse("pairs that are no index and number".to_owned());
+        return refuse("pairs that are not an index and a number".to_owned());
     };
     let mut found = Vec::with_capacity(pairs.len());
     for (index, value) in pairs {

@@ -64,12 +64,12 @@ fn a_column_of_ids_can_be_named() {
 #[test]
 fn files_that_cannot_be_used_are_answered_by_one_sentence() {
     for (name, words) in [
-        ("half-a-line", "is no JSON in line 3, byte 19"),
+        ("half-a-line", "is not JSON in line 3, byte 19"),
         (
             "missing-key",
             "no key \"emb\", the vector, in line 3: its keys are id",
         ),
-        ("nan", "is no JSON in line 3, byte 16"),
+        ("nan", "is not JSON in line 3, byte 16"),
         ("not-an-object", "a list in line 3, expected an object"),
         ("null-vector", "null where the vector is needed"),
         ("ragged", "a vector of 1 values in line 3, expected 2"),

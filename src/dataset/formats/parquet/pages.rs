@@ -100,10 +100,8 @@ pub(super) fn find(
         ));
     }
     if first_row == Some(rows) {
-        return Ok(Pages {
-            starts,
-            locations: Some(locations),
-        });
+        let locations = Some(locations);
+        return Ok(Pages { starts, locations });
     }
     // A row may then be as long as all of the pages.
     if loose > MOST_VALUES {
@@ -112,10 +110,8 @@ pub(super) fn find(
              values in all, expected at most {MOST_VALUES}"
         ));
     }
-    Ok(Pages {
-        starts: vec![0],
-        locations: None,
-    })
+    let (starts, locations) = (vec![0], None);
+    Ok(Pages { starts, locations })
 }
 
 /// The row after a page; None where the page does not end with a row.
@@ -124,7 +120,7 @@ fn after(first: u64, header: &PageHeader, width: Option<u64>) -> Option<u64> {
         (Some(rows), _) => u64::try_from(rows).ok()?,
         (None, Some(width)) => {
             let values = header.values as u64;
-            (width > 0 && values % width == 0).then(|| values / width)?
+            (width > 0 && values.is_multiple_of(width)).then(|| values / width)?
         }
         (None, None) => return None,
     };

@@ -192,7 +192,7 @@ impl Shape {
                 return refuse(&format!("single values ({})", element.name()));
             }
             (None, _) if column.physical_type() == Type::BYTE_ARRAY => return refuse("texts"),
-            (None, _) => return refuse("values that are no numbers"),
+            (None, _) => return refuse("values that are not numbers"),
         };
         Ok(Self { element, levels })
     }
@@ -265,7 +265,7 @@ impl Values {
             return fault(row, format!("{story} in {{row}}, expected {width} numbers"));
         }
         let is_even = width > 0
-            && found.repetition.len() % width == 0
+            && found.repetition.len().is_multiple_of(width)
             && found
                 .repetition
                 .chunks_exact(width)

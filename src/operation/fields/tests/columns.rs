@@ -135,7 +135,7 @@ fn what_a_field_can_not_hold_is_refused_before_the_run() {
         "tags",
         &["2 elements", "row 0", "allows 1"],
     );
-    check("type = 'JSON'", "title", &["no JSON", "row 0"]);
+    check("type = 'JSON'", "title", &["not JSON", "row 0"]);
     check(
         "",
         "sections",
