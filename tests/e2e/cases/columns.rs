@@ -70,11 +70,11 @@ fn collection(name: &str, keys: &str) -> String {
          {{ column = \"key\" }}\nid_max_length = 32\ndynamic = true\ndynamic_values = {{ columns \
          = [\"color\", \"size\"] }}\npartitions = 8\nfields = [{{ name = \"section\", max_length \
          = 64, partition_key = true, values = {{ column = \"section\" }} }}, {{ name = \"rank\", \
-         values = {{ column = \"rank\" }} }}, {{ name = \"price\", values = {{ column = \
-         \"price\" }} }}, {{ name = \"tags\", max_length = 16, max_capacity = 8, values = {{ \
-         column = \"tags\" }} }}, {{ name = \"counts\", type = \"Array\", element = \"Int32\", \
-         values = {{ column = \"counts\" }} }}, {{ name = \"meta\", values = {{ column = \
-         \"meta\" }} }}]\n{keys}\n"
+         values = {{ column = \"rank\" }} }}, {{ name = \"price\", values = {{ column = \"price\" \
+         }} }}, {{ name = \"tags\", max_length = 16, max_capacity = 8, values = {{ column = \
+         \"tags\" }} }}, {{ name = \"counts\", type = \"Array\", element = \"Int32\", values = {{ \
+         column = \"counts\" }} }}, {{ name = \"meta\", values = {{ column = \"meta\" }} \
+         }}]\n{keys}\n"
     )
 }
 
