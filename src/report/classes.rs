@@ -25,7 +25,7 @@ pub(super) const HEADINGS: [&str; 8] = [
 /// A row for each class.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ClassTable {
-    /// Name of the value.
+    /// What tells the classes apart: `lang`, `tenant rank`.
     pub(super) by: String,
     pub(super) rows: Vec<ClassRow>,
     /// The largest contrast; empty where none is known.
@@ -42,11 +42,12 @@ pub(super) struct ClassRow {
 impl ClassTable {
     /// The table of a workload; None where it has no classes.
     pub(super) fn of(workload: &WorkloadAnalysis) -> Option<Self> {
-        let by = &workload.classes.first()?.by;
+        let first = workload.classes.first()?;
+        let rank = if first.by_rank { " rank" } else { "" };
         let rows = workload.classes.iter().map(row).collect();
         let sentence = sentence(&workload.classes).unwrap_or_default();
         Some(Self {
-            by: clean(by),
+            by: clean(&format!("{}{rank}", first.by)),
             rows,
             sentence: clean(&sentence),
         })
@@ -105,13 +106,24 @@ fn areas(all: &Band) -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
-/// What sets the class apart whose p99 is farthest from that of the rest.
+/// What sets the class apart whose p99 is farthest from that of the rest, of those whose 95 %
+/// interval leaves out that of the rest; that there is none; None where no p99 is compared.
 fn sentence(classes: &[ClassAnalysis]) -> Option<String> {
-    let factors = classes
-        .iter()
+    let compared = || classes.iter().filter(|of| of.p99_against_rest().is_some());
+    compared().next()?;
+    let factors = compared()
+        .filter(|class| class.is_apart())
         .filter_map(|class| Some((class, class.p99_against_rest()?)));
     let distance = |factor: f64| factor.max(1.0 / factor);
-    let (class, factor) = factors.max_by(|a, b| distance(a.1).total_cmp(&distance(b.1)))?;
+    let Some((class, factor)) = factors.max_by(|a, b| distance(a.1).total_cmp(&distance(b.1)))
+    else {
+        let found = if compared().any(|class| class.p99_interval().is_some()) {
+            "no p99 differs from that of the rest by more than its 95 % interval"
+        } else {
+            "too few requests to tell each p99 from that of the rest: no 95 % intervals"
+        };
+        return Some(found.to_owned());
+    };
     let verb = if class.by_rank && !class.class.bytes().all(|byte| byte.is_ascii_digit()) {
         "have"
     } else {
@@ -175,6 +187,22 @@ mod tests {
         );
         assert_eq!(said(vec![few(None)]), "");
         assert_eq!(said(Vec::new()), "");
+    }
+
+    #[test]
+    fn a_p99_that_its_interval_does_not_tell_from_the_rest_is_not_named() {
+        let near = || class("2-10", 300, 1_000.0, Some(1_100.0));
+        assert_eq!(
+            said(vec![near()]),
+            "no p99 differs from that of the rest by more than its 95 % interval"
+        );
+        let mut unknown = class("1", 310, 4_200.0, Some(2_000.0));
+        for quantiles in unknown.service_time_us.iter_mut() {
+            let p99 = quantiles.get_mut("p99").unwrap();
+            (p99.low, p99.high) = (None, None);
+        }
+        let said = said(vec![unknown]);
+        assert!(said.contains("no 95 % intervals"), "{said}");
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn classes_add_up_to_their_workload_and_every_report_has_them() {
     assert!(
         folder
             .text("report.md")
-            .contains("| alone/search by tenant |")
+            .contains("| alone/search by tenant rank |")
     );
     assert!(folder.text("report.html").contains("By tenant"));
     let found = folder.report()["thresholds"][0].clone();

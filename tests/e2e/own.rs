@@ -101,11 +101,16 @@ pub(crate) struct Milvus {
 
 impl Milvus {
     pub(crate) fn of(servers: &Servers) -> Self {
+        Self::at(&servers.stack.milvus_uri)
+    }
+
+    /// Those of the server at `uri`.
+    pub(crate) fn at(uri: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime");
-        let options = ConnectOptions::new(servers.stack.milvus_uri.clone());
+        let options = ConnectOptions::new(uri.to_owned());
         let transport = runtime
             .block_on(Transport::connect(&options))
             .expect("Milvus answers");

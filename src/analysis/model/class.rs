@@ -97,4 +97,20 @@ impl ClassAnalysis {
         let rest = self.rest_p99_us.filter(|rest| *rest > 0.0)?;
         Some(own / rest)
     }
+    /// 95 % interval of its p99, microseconds; None where it is not known.
+    #[must_use]
+    pub fn p99_interval(&self) -> Option<(f64, f64)> {
+        let p99 = self.latency_us()?.get("p99")?;
+        p99.low.zip(p99.high)
+    }
+
+    /// Whether the p99 of all other classes is outside of the interval of its own.
+    #[must_use]
+    pub fn is_apart(&self) -> bool {
+        let outside = |(low, high)| {
+            self.rest_p99_us
+                .is_some_and(|rest| rest < low || rest > high)
+        };
+        self.p99_interval().is_some_and(outside)
+    }
 }

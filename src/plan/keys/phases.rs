@@ -46,7 +46,7 @@ pub(super) static PHASE: Table = Table::new(
             "until",
             Kind::Choice(|| vec!["exhausted"]),
             DefaultValue::None(ONE_END),
-            "ends the phase when the rows of its insert workloads are used up",
+            "ends the phase when one of its workloads has used up its rows",
         ),
         Key::new(
             "workloads",

@@ -7,12 +7,16 @@ use milvus_bench::milvus::{methods, proto};
 use proto::{field_data::Field, scalar_field::Data};
 use serde_json::{Map, Value, json};
 
+use super::lite::{Lite, Release};
 use crate::{own, run::Run, servers::Servers};
 
 /// Rows of the file.
 const ROWS: u64 = 200;
 /// Rows that are deleted.
 const DELETED: u64 = 50;
+
+/// What `year` is of the first row; every fifth row has none, by `null` or without the key.
+const YEAR: u64 = 1900;
 
 /// Fields of a row, without its key and its vector.
 const FIELDS: [&str; 6] = ["section", "rank", "price", "tags", "counts", "meta"];
@@ -48,6 +52,11 @@ fn write_rows(path: &Path) {
     for (number, line) in (0..).zip(text.lines()) {
         let mut object: Map<String, Value> = serde_json::from_str(line).expect("a row");
         object.extend(row(number));
+        match number % 10 {
+            4 => {}
+            9 => drop(object.insert("year".to_owned(), Value::Null)),
+            _ => drop(object.insert("year".to_owned(), json!(YEAR + number))),
+        }
         writeln!(written, "{}", Value::from(object)).expect("a line");
     }
     assert_eq!(text.lines().count() as u64, ROWS);
@@ -61,11 +70,11 @@ fn collection(name: &str, keys: &str) -> String {
          {{ column = \"key\" }}\nid_max_length = 32\ndynamic = true\ndynamic_values = {{ columns \
          = [\"color\", \"size\"] }}\npartitions = 8\nfields = [{{ name = \"section\", max_length \
          = 64, partition_key = true, values = {{ column = \"section\" }} }}, {{ name = \"rank\", \
-         values = {{ column = \"rank\" }} }}, {{ name = \"price\", values = {{ column = \
-         \"price\" }} }}, {{ name = \"tags\", max_length = 16, max_capacity = 8, values = {{ \
-         column = \"tags\" }} }}, {{ name = \"counts\", type = \"Array\", element = \"Int32\", \
-         values = {{ column = \"counts\" }} }}, {{ name = \"meta\", values = {{ column = \
-         \"meta\" }} }}]\n{keys}\n"
+         values = {{ column = \"rank\" }} }}, {{ name = \"price\", values = {{ column = \"price\" \
+         }} }}, {{ name = \"tags\", max_length = 16, max_capacity = 8, values = {{ column = \
+         \"tags\" }} }}, {{ name = \"counts\", type = \"Array\", element = \"Int32\", values = {{ \
+         column = \"counts\" }} }}, {{ name = \"meta\", values = {{ column = \"meta\" }} \
+         }}]\n{keys}\n"
     )
 }
 
@@ -224,4 +233,52 @@ fn assert_rows(run: &Run, name: &str, rows: u32) {
         found.iter().all(|found| *found == rows),
         "{name}: {found:?}"
     );
+}
+
+pub(crate) fn missing_values_are_null_or_the_default_on_milvus_lite_3_2(servers: &Servers) {
+    let lite = Lite::start(servers.cache(), Release::V3_2);
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows = folder.path().join("notes.jsonl");
+    write_rows(&rows);
+    let text = format!(
+        "name = \"missing\"\n[milvus]\nuri = \"{}\"\nwait = \"60s\"\n[tracing]\nexport = \
+         \"off\"\n[tracing.spans]\nsource = \"none\"\n[data.notes]\nbase = \"{}\"\nqueries = \
+         \"{}\"\n[collections.e2e_missing]\ndata = \"notes\"\nmetric = \"COSINE\"\nkeep = \
+         true\nindex = {{ type = \"FLAT\" }}\nfields = [{{ name = \"rank\", values = {{ column = \
+         \"rank\" }} }}, {{ name = \"year\", nullable = true, values = {{ column = \"year\" }} \
+         }}, {{ name = \"edition\", default = 7, values = {{ column = \"year\" }} \
+         }}]\n[workloads.search]\noperation = \"search\"\nrate = 5\nlimit = 10\noutput_fields = \
+         [\"year\", \"edition\"]\n",
+        lite.uri,
+        rows.display(),
+        vectors("query.fbin"),
+    );
+    let (ended, written) = own::run(servers, &(text + &own::phase(&["search"], "1s")));
+    assert_eq!(ended.code, Some(0), "{}", ended.told());
+    let run = Run::read(&written.out, ended, SystemTime::UNIX_EPOCH);
+    let requests = &run.workload("alone", "search").requests;
+    assert!(requests.ok > 0 && requests.failed == 0, "{requests:?}");
+    let request = proto::QueryRequest {
+        collection_name: "e2e_missing".to_owned(),
+        expr: "rank >= 0".to_owned(),
+        output_fields: ["year", "edition"].map(str::to_owned).into(),
+        ..proto::QueryRequest::default()
+    };
+    let reply: proto::QueryResults = own::Milvus::at(&lite.uri).call(&methods::QUERY, &request);
+    let keys = values(&reply.fields_data, "id");
+    let years = values(&reply.fields_data, "year");
+    let editions = values(&reply.fields_data, "edition");
+    let year = reply.fields_data.iter().find(|of| of.field_name == "year");
+    let valid = &year.expect("the field").valid_data;
+    assert_eq!([keys.len(), valid.len()], [ROWS as usize; 2]);
+    for (at, key) in keys.iter().enumerate() {
+        let row = key.as_u64().expect("a number");
+        let is_there = row % 5 != 4;
+        assert_eq!(valid[at], is_there, "row {row}");
+        let expected = if is_there { YEAR + row } else { 7 };
+        assert_eq!(editions[at], json!(expected), "row {row}");
+        if is_there {
+            assert_eq!(years[at], json!(expected), "row {row}");
+        }
+    }
 }

@@ -198,6 +198,10 @@ pub(crate) const EMBEDDED: &[Case] = &[
         name: "types::sparse_vectors_are_found_on_milvus_lite_3_2",
         run: types::sparse_vectors_are_found_on_milvus_lite_3_2,
     },
+    Case {
+        name: "columns::missing_values_are_null_or_the_default_on_milvus_lite_3_2",
+        run: columns::missing_values_are_null_or_the_default_on_milvus_lite_3_2,
+    },
     // Any Milvus would do; it is here because this group runs with `full` alone, and needs Java and
     // Maven.
     Case {

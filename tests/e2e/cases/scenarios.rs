@@ -293,8 +293,8 @@ pub(crate) fn a_folder_of_vectordbbench_runs_as_it_is(servers: &Servers) {
         "phases.serial.duration=1s",
         "phases.concurrent.warmup=0s",
         "workloads.serial.params={ ef = 1000 }",
-        "workloads.search.concurrency={ stages = [{ at = 1, for = \"1s\" }, \
-         { at = 5, for = \"1s\" }] }",
+        "workloads.search.concurrency={ stages = [{ at = 1, for = \"1s\" }, { at = 5, for = \
+         \"1s\" }] }",
     ];
     let run = run(servers, "vectordbbench", &short);
     // Of 2,000 rows: half of them are looked at.
