@@ -169,6 +169,7 @@ impl Hdf5 {
                     _ => shape.clone(),
                 };
                 let rows = self.check_chunks(name, &shape, &chunk, element)?;
+                self.check_stored(name, &dataset)?;
                 let of_block = (BLOCK / row.max(1) / rows.max(1)).max(1) * rows;
                 Storage::Chunks {
                     dataset,
@@ -258,6 +259,27 @@ impl Hdf5 {
             ));
         }
         Ok(chunk.first().copied().unwrap_or(1))
+    }
+}
+
+impl Hdf5 {
+    /// Checks where the chunks of an array are stored: the crate makes room for as many bytes as
+    /// the index of the chunks says.
+    fn check_stored(&self, name: &str, dataset: &Dataset) -> Result<(), String> {
+        // Arrays that are not in chunks have none, and some kinds of index can't be listed.
+        let chunks = guarded("HDF5", || Ok(dataset.chunks().unwrap_or_default()))?;
+        let is_within = |chunk: &hdf5_pure::Chunk| {
+            let end = chunk.address.checked_add(chunk.storage_size);
+            end.is_some_and(|end| end <= self.size)
+        };
+        match chunks.iter().find(|chunk| !is_within(chunk)) {
+            None => Ok(()),
+            Some(chunk) => Err(format!(
+                "says that a chunk of its array {name} has {} bytes at byte {}, expected them \
+                 within its {} bytes: it is truncated or damaged",
+                chunk.storage_size, chunk.address, self.size
+            )),
+        }
     }
 }
 

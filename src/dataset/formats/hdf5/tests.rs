@@ -28,6 +28,28 @@ fn every_variant_has_the_rows_that_h5py_reads() {
     assert!(parts > 2 * compared, "{parts} of {compared}");
 }
 
+/// The index of the chunks is a tree whose first key begins with the bytes of its first chunk.
+#[test]
+fn a_chunk_that_says_to_be_larger_than_the_file_is_not_made_room_for() {
+    let mut bytes = std::fs::read(path("mini/hdf5/chunked-earliest.hdf5")).unwrap();
+    let trees = (0..bytes.len() - 28).filter(|at| bytes[*at..].starts_with(b"TREE\x01"));
+    let trees: Vec<usize> = trees.collect();
+    assert!(!trees.is_empty(), "trees of chunks");
+    for tree in trees {
+        bytes[tree + 24..tree + 28].copy_from_slice(&u32::MAX.to_le_bytes());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.hdf5");
+    std::fs::write(&file, bytes).unwrap();
+    let options = crate::dataset::DatasetOptions {
+        base: Some(file),
+        ..Default::default()
+    };
+    let error = crate::dataset::open(&options).expect_err("refused").message;
+    assert!(error.contains("a chunk of its array"), "{error}");
+    assert!(error.contains("has 4294967295 bytes at byte"), "{error}");
+}
+
 #[test]
 fn arrays_can_have_other_names() {
     let source = opened_with("refused/other-names.hdf5", |options| {
