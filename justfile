@@ -36,8 +36,9 @@ lints:
 test $MILVUS_BENCH_E2E=env("MILVUS_BENCH_E2E", "full") $MILVUS_BENCH_CALIBRATE="off":
     cargo test --locked
 
-# the readers of data sets with cases that cargo-fuzz makes, as many seconds for each target
-fuzz seconds="60":
+# the readers of data sets with cases that cargo-fuzz makes, as many seconds for each target; the
+# same cases for the same seed, 0 draws one
+fuzz seconds="60" seed="1":
     #!/usr/bin/env bash
     set -euo pipefail
     folder={{ quote(cargo_target / "fuzz") }}
@@ -50,7 +51,7 @@ fuzz seconds="60":
         # case.
         mkdir -p "$folder/corpus/$target"
         cargo fuzz run --sanitizer none "$target" "$folder/corpus/$target" -- \
-            -max_total_time={{ seconds }} -max_len=1024 -malloc_limit_mb=64 \
+            -max_total_time={{ seconds }} -seed={{ seed }} -max_len=1024 -malloc_limit_mb=64 \
             -artifact_prefix="$folder/$target-" -verbosity=0 -print_final_stats=1
     done
 

@@ -157,7 +157,8 @@ impl Columns for Table {
 pub(super) fn all(column: &Column<CellsOf>, first: u64, count: u64) -> Result<Vec<Cell>, String> {
     let mut found = Vec::with_capacity(count as usize);
     column.read(first, count, |block, first, count| {
-        found.extend_from_slice(&block[first..first + count]);
+        found.extend_from_slice(block.get(first..first + count)?);
+        Some(())
     })?;
     Ok(found)
 }

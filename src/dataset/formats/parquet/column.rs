@@ -114,7 +114,7 @@ impl<D: Decode> Column<D> {
     }
 
     /// Gives `take` the blocks that hold `count` rows from row `first` on: each with its first row
-    /// to be taken and their number, both within the block.
+    /// to be taken and their number; None of it says that the block has fewer.
     ///
     /// # Errors
     /// In words that go on after the name of the file.
@@ -122,7 +122,7 @@ impl<D: Decode> Column<D> {
         &self,
         first: u64,
         count: u64,
-        mut take: impl FnMut(&D::Block, usize, usize),
+        mut take: impl FnMut(&D::Block, usize, usize) -> Option<()>,
     ) -> Result<(), String> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut row, end) = (first, first + count);
@@ -130,7 +130,12 @@ impl<D: Decode> Column<D> {
             let span = self.span(&mut state, row)?;
             let block = self.block(&mut state, &span)?;
             let taken = (end - row).min(span.first + span.rows - row);
-            take(&block, (row - span.first) as usize, taken as usize);
+            // Levels of a damaged page may begin fewer rows than it says.
+            if take(&block, (row - span.first) as usize, taken as usize).is_none() {
+                let story = "there are fewer in their page".to_owned();
+                let file = self.files.groups[span.place.0].file;
+                return Err(self.of_file(file, &self.fault(&span, Fault { row: None, story })));
+            }
             row += taken;
         }
         Ok(())

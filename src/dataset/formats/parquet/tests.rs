@@ -207,3 +207,9 @@ fn a_folder_that_lacks_a_part_is_answered_by_one_sentence() {
     let error = opened().expect_err("other rows").message;
     assert!(error.contains("the data set has 12 rows"), "{error}");
 }
+
+/// Found by `just fuzz`: a page of lists whose levels begin fewer rows than its header says.
+#[test]
+fn a_page_with_fewer_rows_than_it_says_is_an_error() {
+    super::super::mutated::run("parquet", &[0xdc, 0x05, 0xcb, 0x1d, 0x4b]);
+}

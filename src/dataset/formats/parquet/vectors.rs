@@ -81,6 +81,7 @@ impl ParquetVectors {
         let first = of(None, 0);
         first.read(0, 1, |block, _, _| {
             width = (block.len() / shape.element.bytes().max(1)) as u64;
+            Some(())
         })?;
         let found = Self {
             rows: files.rows,
@@ -104,7 +105,7 @@ impl ParquetVectors {
             let step = self.column.decode.rows();
             for first in (group.first..group.first + group.rows).step_by(step as usize) {
                 let count = step.min(group.first + group.rows - first);
-                self.column.read(first, count, |_, _, _| ())?;
+                self.column.read(first, count, |_, _, _| Some(()))?;
             }
             return Err(format!(
                 "says that {} has {} values, expected {expected}",
@@ -132,7 +133,8 @@ impl Vectors for ParquetVectors {
     fn read(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), String> {
         let row = self.element().bytes() * self.values() as usize;
         self.column.read(first, count, |block, first, count| {
-            out.extend_from_slice(&block[first * row..(first + count) * row]);
+            out.extend_from_slice(block.get(first * row..(first + count) * row)?);
+            Some(())
         })
     }
 
