@@ -102,7 +102,8 @@ fn open(asked: &Asked<'_>) -> Result<Arc<dyn Vectors>, String> {
 }
 
 fn lacks(name: &str, row: u64, object: &Map<String, Value>) -> String {
-    let keys: Vec<&str> = object.keys().take(20).map(String::as_str).collect();
+    let keys = object.keys().take(20).map(|key| format!("{key:?}"));
+    let keys: Vec<String> = keys.collect();
     format!(
         "has no key {name:?}, the vector, in line {}: its keys are {}",
         row + 1,

@@ -130,7 +130,8 @@ fn read_columns(columns: &dyn Columns, rows: u64) {
 
 fn check_sentence(story: &str) {
     assert!(
-        !story.is_empty() && !story.contains('\n') && !story.ends_with('.'),
+        // It may end with a name from the file, and so with anything else.
+        !story.is_empty() && !story.contains('\n'),
         "no sentence: {story:?}"
     );
 }

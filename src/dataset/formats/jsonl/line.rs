@@ -121,7 +121,8 @@ pub(super) fn find(object: &Map<String, Value>, usual: &[&str]) -> Result<String
     match (lists.next(), lists.next()) {
         (Some((name, _)), None) => Ok(name.clone()),
         (found, _) => {
-            let keys: Vec<&str> = object.keys().take(20).map(String::as_str).collect();
+            let keys = object.keys().take(20).map(|key| format!("{key:?}"));
+            let keys: Vec<String> = keys.collect();
             let count = if found.is_some() {
                 "several lists"
             } else {

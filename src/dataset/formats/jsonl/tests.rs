@@ -67,7 +67,7 @@ fn files_that_cannot_be_used_are_answered_by_one_sentence() {
         ("half-a-line", "is not JSON in line 3, byte 19"),
         (
             "missing-key",
-            "no key \"emb\", the vector, in line 3: its keys are id",
+            "no key \"emb\", the vector, in line 3: its keys are \"id\"",
         ),
         ("nan", "is not JSON in line 3, byte 16"),
         ("not-an-object", "a list in line 3, expected an object"),
@@ -84,4 +84,13 @@ fn files_that_cannot_be_used_are_answered_by_one_sentence() {
     ] {
         refused(&format!("refused/{name}.jsonl"), &[words]);
     }
+}
+
+/// Found by `just fuzz`: a name from the file ended the sentence, and could have had lines.
+#[test]
+fn keys_of_the_file_are_quoted() {
+    super::super::mutated::run(
+        "jsonl",
+        &[0xce, 0x49, 0xdb, 0x29, 0x01, 0x00, 0x00, 0x0e, 0x2e],
+    );
 }
