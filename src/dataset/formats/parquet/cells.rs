@@ -148,7 +148,7 @@ impl Columns for Table {
         match &self.cells[number] {
             Cells::Own(column) => all(column, first, count),
             Cells::Joined(joined) => joined.cells(first, count),
-            Cells::None(story) => Err(format!("has a column {name} that can't be read: {story}")),
+            Cells::None(story) => Err(format!("has a column {name:?} that can't be read: {story}")),
         }
     }
 }
