@@ -139,7 +139,7 @@ def table(bench, options, dim):
         is_own = name == "milvus-bench"
         rows.append(
             [
-                dim,
+                str(dim),
                 name,
                 f"{result['per_second']:,.0f}",
                 f"{rate:.2f}" if is_own else "1",
