@@ -45,9 +45,13 @@ const MILVUS: Place<'static> = Place {
     database: None,
 };
 
-/// The scenario for `found` as a plan, which proves that it is one.
-fn check(found: &Found, lines: &[&str]) {
-    let text = starter(found, MILVUS, Some("v2.3.5"))
+/// The scenario for `found`, and the plan that is made of it.
+fn planned(
+    found: &Found,
+    place: Place<'_>,
+    version: Option<&str>,
+) -> (String, Result<crate::plan::Plan, CliError>) {
+    let text = starter(found, place, version)
         .expect("a starter")
         .render()
         .expect("a scenario");
@@ -56,6 +60,12 @@ fn check(found: &Found, lines: &[&str]) {
         &[],
         &PlanFlags::default(),
     );
+    (text, plan)
+}
+
+/// The scenario for `found` as a plan, which proves that it is one.
+fn check(found: &Found, lines: &[&str]) {
+    let (text, plan) = planned(found, MILVUS, Some("v2.3.5"));
     assert!(plan.is_ok(), "{:?}\n{text}", plan.err());
     for line in lines {
         assert!(text.contains(line), "{line} is not in\n{text}");
@@ -143,16 +153,8 @@ fn the_database_is_in_the_scenario() {
         ..MILVUS
     };
     let hnsw = found(plain(), &[("index_type", "HNSW"), ("metric_type", "IP")]);
-    let text = starter(&hnsw, place, None)
-        .expect("a starter")
-        .render()
-        .expect("a scenario");
-    let plan = plan_of(
-        &ScenarioSource::Stdin(text.clone()),
-        &[],
-        &PlanFlags::default(),
-    )
-    .expect("a plan");
+    let (text, plan) = planned(&hnsw, place, None);
+    let plan = plan.expect("a plan");
     assert_eq!(plan.milvus.database.as_deref(), Some("a\"b"), "{text}");
     assert!(
         text.starts_with(
